@@ -1,0 +1,1 @@
+//! Placeholder crate doc, replaced with the first commit of its content.

@@ -1,0 +1,2 @@
+//! Tickhawk.
+fn main() {}
