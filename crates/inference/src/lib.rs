@@ -1,1 +1,62 @@
-//! Placeholder crate doc, replaced with the first commit of its content.
+//! ONNX models: the contract in the file, and runs over ONNX Runtime.
+//!
+//! Contract: after [`Model::load`], [`Model::run`] allocates nothing on Rust's side, takes no lock,
+//! reads no clock, starts no thread and never spins; what ONNX Runtime itself allocates is not
+//! visible from here. Loading is cold: it reads the file, starts the runtime once per process and
+//! proves the model on its own golden table. A model is [`Send`] and used by one thread at a time.
+//! Bounds: [`MODEL_BYTES_MAX`], [`FEATURES_MAX`], [`STEPS_MAX`].
+//!
+//! Three ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
+//! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs.
+//!
+//! ```
+//! use tickhawk_inference::{Contract, Model, ModelFile, Output, RuntimeOptions, example};
+//!
+//! # fn main() -> Result<(), tickhawk_inference::InferenceError> {
+//! let bytes = example::classifier(&["obi_5", "spread_ticks"], 1);
+//! let file = ModelFile::from_bytes("models/example/1/model.onnx", bytes)?;
+//! let contract = Contract::parse(&file)?;
+//! assert!(contract.check_features(&["obi_5"]).unwrap_err().missing == ["spread_ticks"]);
+//!
+//! let mut model = Model::from_file(&file, &RuntimeOptions::default())?;
+//! assert_eq!((model.name(), model.version()), ("example", "1"));
+//! let output = model.run(&[0.8, 0.2])?;
+//! assert!(matches!(output, Output::Classes { .. }));
+//! assert!(output.score() > 0.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it refuses: a model without a contract, or whose features, order, schema hash, shape,
+//! number type or golden table disagree with it ([`Refusal`] names the difference); weights outside
+//! the file; stateful models; more than one input; batches; a second ONNX Runtime in the process;
+//! and an output that is not finite, which is an error and never a score.
+#![deny(unsafe_code)]
+
+mod contract;
+mod error;
+pub mod example;
+mod library;
+mod library_error;
+mod model;
+mod model_file;
+mod onnx_runtime;
+mod proto;
+mod signature;
+mod stamp;
+mod sys;
+mod value;
+
+pub use contract::{Contract, Golden};
+pub use error::{FeatureMismatch, InferenceError, OrderDifference, Refusal};
+pub use library::{Runtime, RuntimeOptions};
+pub use library_error::LibraryError;
+pub use model::{GOLDEN_TOLERANCE, Model};
+pub use model_file::{MODEL_BYTES_MAX, ModelFile};
+pub use onnx_runtime::{OrtModel, Output};
+pub use signature::{FEATURES_MAX, OutputKind, STEPS_MAX, Shape, Signature};
+pub use stamp::stamp;
+pub use value::{Dim, ValueInfo, ValueKind};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The calls into ONNX Runtime's C interface that `ort` has no safe form for: the probe of a
+//! library, and runs over buffers bound once. All of this crate's unsafe code is here.
+#![expect(unsafe_code, reason = "ONNX Runtime is a C library")]
+
+use crate::LibraryError;
+use crate::library::Candidate;
+use libloading::{Library, Symbol};
+use ort::AsPointer;
+use ort::session::Session;
+use ort::sys::{
+    ONNXTensorElementDataType, ORT_API_VERSION, OrtAllocatorType, OrtApi, OrtApiBase, OrtIoBinding,
+    OrtMemType, OrtMemoryInfo, OrtStatusPtr, OrtValue,
+};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ffi::{CStr, CString, c_void};
+use std::ptr::{self, NonNull};
+use std::slice;
+
+/// Loads the library, never to be unloaded, and returns its version if it is an ONNX Runtime that
+/// offers the interface `ort` was built for. May hang or crash if the file is hostile: it runs the
+/// library's code.
+pub(crate) fn probe(candidate: &Candidate) -> Result<String, LibraryError> {
+    let Candidate { path, origin } = candidate.clone();
+    let other = |message: &str| LibraryError::NotOnnxRuntime {
+        path: path.clone(),
+        origin,
+        message: message.to_owned(),
+    };
+    // SAFETY: the user names this file as code to run in this process; its constructors are as
+    // trusted as the rest of it.
+    let library = unsafe { Library::new(&path) };
+    let library = library.map_err(|error| LibraryError::NotLoadable {
+        path: path.clone(),
+        origin,
+        message: error.to_string(),
+    })?;
+    // Kept for the life of the process, so that what is read below stays mapped.
+    let library: &'static Library = Box::leak(Box::new(library));
+    type Getter = unsafe extern "C" fn() -> *const OrtApiBase;
+    // SAFETY: ONNX Runtime exports this symbol with this type, and nothing else uses its name.
+    let getter: Result<Symbol<'static, Getter>, _> = unsafe { library.get(b"OrtGetApiBase\0") };
+    let getter = getter.map_err(|_| other("it has no `OrtGetApiBase`"))?;
+    // SAFETY: as above; the function takes nothing and may be called at any time.
+    let base = unsafe { getter() };
+    // SAFETY: the function returns null or a table that lives as long as the library.
+    let base = unsafe { base.as_ref() }.ok_or_else(|| other("`OrtGetApiBase` gives nothing"))?;
+    // SAFETY: the table's functions are valid, and this one takes nothing.
+    let text = unsafe { (base.GetVersionString)() };
+    if text.is_null() {
+        return Err(other("it has no version"));
+    }
+    // SAFETY: not null, and ONNX Runtime's version is a constant, null-terminated string.
+    let version = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+    // SAFETY: the table's functions are valid; an unknown number gives null.
+    let api = unsafe { (base.GetApi)(ORT_API_VERSION) };
+    if api.is_null() {
+        return Err(LibraryError::TooOld { path, origin, version });
+    }
+    Ok(version)
+}
+
+/// Zeroed floats at one address until dropped, on a cache line of their own.
+struct Buffer {
+    start: NonNull<f32>,
+    len: usize,
+}
+
+impl Buffer {
+    fn layout(len: usize) -> Layout {
+        let layout = Layout::array::<f32>(len).and_then(|layout| layout.align_to(64));
+        layout.expect("a model's input is at most STEPS_MAX times FEATURES_MAX")
+    }
+
+    fn new(len: usize) -> Self {
+        assert!(len > 0, "an empty tensor has no use here");
+        let layout = Self::layout(len);
+        // SAFETY: the layout's size is above zero, since `len` is.
+        let start = unsafe { alloc_zeroed(layout) };
+        match NonNull::new(start.cast()) {
+            Some(start) => Self { start, len },
+            None => handle_alloc_error(layout),
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with the same layout, freed only here.
+        unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) };
+    }
+}
+
+/// A session with one input and one output bound to buffers of our own.
+///
+/// Invariant: every pointer is null or was made by `api` for `session`, is released once, in
+/// `drop`, before the session and the buffers it refers to; the buffers never move. ONNX Runtime
+/// touches the buffers only inside [`Binding::run`], which holds the one `&mut`.
+pub(crate) struct Binding {
+    api: &'static OrtApi,
+    memory: *mut OrtMemoryInfo,
+    input_value: *mut OrtValue,
+    output_value: *mut OrtValue,
+    io: *mut OrtIoBinding,
+    session: Session,
+    input: Buffer,
+    output: Buffer,
+}
+
+// SAFETY: ONNX Runtime ties none of these objects to the thread that made them, and the binding
+// is used by one thread at a time: every use takes `&mut self`, or `&self` to read a buffer that
+// only `&mut self` lets change.
+unsafe impl Send for Binding {}
+
+/// One side of a binding: its name in the graph and its dimensions.
+pub(crate) struct Port<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) dims: &'a [i64],
+}
+
+impl Port<'_> {
+    fn values(&self) -> usize {
+        self.dims
+            .iter()
+            .map(|dim| usize::try_from(*dim).expect("dimensions were checked"))
+            .product()
+    }
+}
+
+impl Binding {
+    /// Binds float32 buffers of zeros to the session's input and output.
+    pub(crate) fn new(session: Session, input: Port, output: Port) -> Result<Self, String> {
+        let mut binding = Self {
+            api: ort::api(),
+            memory: ptr::null_mut(),
+            input_value: ptr::null_mut(),
+            output_value: ptr::null_mut(),
+            io: ptr::null_mut(),
+            session,
+            input: Buffer::new(input.values()),
+            output: Buffer::new(output.values()),
+        };
+        binding.bind(input, output)?;
+        Ok(binding)
+    }
+
+    fn bind(&mut self, input: Port, output: Port) -> Result<(), String> {
+        let api = self.api;
+        let names = [input.name, output.name].map(CString::new);
+        let [Ok(input_name), Ok(output_name)] = names else {
+            return Err("a name with a zero byte".into());
+        };
+        // SAFETY: the out pointer is valid; the result is released in `drop`.
+        check(unsafe {
+            (api.CreateCpuMemoryInfo)(
+                OrtAllocatorType::OrtDeviceAllocator,
+                OrtMemType::OrtMemTypeDefault,
+                &mut self.memory,
+            )
+        })?;
+        self.input_value = self.tensor(&self.input, input.dims)?;
+        self.output_value = self.tensor(&self.output, output.dims)?;
+        // SAFETY: the session is live and the out pointer valid; released in `drop`.
+        check(unsafe { (api.CreateIoBinding)(self.session.ptr().cast_mut(), &mut self.io) })?;
+        // SAFETY: all three are live; the name is copied.
+        check(unsafe { (api.BindInput)(self.io, input_name.as_ptr(), self.input_value) })?;
+        // SAFETY: all three are live; the name is copied.
+        check(unsafe { (api.BindOutput)(self.io, output_name.as_ptr(), self.output_value) })
+    }
+
+    /// A tensor over the whole of `buffer`.
+    fn tensor(&self, buffer: &Buffer, dims: &[i64]) -> Result<*mut OrtValue, String> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the buffer holds as many floats as the dimensions say, and outlives the value,
+        // by the struct's invariant; dimensions are copied.
+        check(unsafe {
+            (self.api.CreateTensorWithDataAsOrtValue)(
+                self.memory,
+                buffer.start.as_ptr().cast::<c_void>(),
+                buffer.len * size_of::<f32>(),
+                dims.as_ptr(),
+                dims.len(),
+                ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                &mut value,
+            )
+        })?;
+        Ok(value)
+    }
+
+    /// The values the next run reads.
+    #[inline]
+    pub(crate) fn input_mut(&mut self) -> &mut [f32] {
+        // SAFETY: the buffer holds `len` initialised floats, and ONNX Runtime does not touch it
+        // while `self` is borrowed.
+        unsafe { slice::from_raw_parts_mut(self.input.start.as_ptr(), self.input.len) }
+    }
+
+    /// The values the last run wrote.
+    #[inline]
+    pub(crate) fn output(&self) -> &[f32] {
+        // SAFETY: as in `input_mut`.
+        unsafe { slice::from_raw_parts(self.output.start.as_ptr(), self.output.len) }
+    }
+
+    /// One run, from buffer to buffer.
+    #[inline]
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        let session = self.session.ptr().cast_mut();
+        // SAFETY: session and binding are live and used by this thread alone; no run options means
+        // the default ones.
+        check(unsafe { (self.api.RunWithBinding)(session, ptr::null(), self.io) })
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        if !self.io.is_null() {
+            // SAFETY: live, and released only here.
+            unsafe { (self.api.ReleaseIoBinding)(self.io) };
+        }
+        for value in [self.input_value, self.output_value] {
+            if !value.is_null() {
+                // SAFETY: live, and released only here, after the binding that refers to it.
+                unsafe { (self.api.ReleaseValue)(value) };
+            }
+        }
+        if !self.memory.is_null() {
+            // SAFETY: live, and released only here, after the values that refer to it.
+            unsafe { (self.api.ReleaseMemoryInfo)(self.memory) };
+        }
+    }
+}
+
+/// The message of a failed call.
+#[inline]
+fn check(status: OrtStatusPtr) -> Result<(), String> {
+    if status.0.is_null() {
+        return Ok(());
+    }
+    // SAFETY: not null, from the API just called, and given away only here.
+    let outcome = unsafe { ort::Error::result_from_status(status) };
+    outcome.map_err(|error| error.message().to_owned())
+}
