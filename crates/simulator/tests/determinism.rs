@@ -1,0 +1,94 @@
+//! Same seed and configuration, same bytes; and the bytes are as many as we want to ship.
+
+use sha2::{Digest, Sha256};
+use tickhawk_simulator::{MarketConfig, Message, MessageKind, Recording, WireFormat};
+
+fn bytes(message: &Message) -> Vec<u8> {
+    let at = message.received_at.nanos();
+    let text = match &message.kind {
+        MessageKind::Opened { url } => format!("{at} opened {url}\n"),
+        MessageKind::Sent(text) => format!("{at} sent {text}\n"),
+        MessageKind::Frame(text) => format!("{at} {text}\n"),
+        MessageKind::RestReply { url, status, body } => format!("{at} {status} {url} {body}\n"),
+        MessageKind::Closed => format!("{at} closed\n"),
+    };
+    text.into_bytes()
+}
+
+fn digest(format: WireFormat, config: &MarketConfig) -> String {
+    let mut hash = Sha256::new();
+    for message in Recording::new(format, config).unwrap() {
+        hash.update(bytes(&message));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn config(format: WireFormat, seed: u64) -> MarketConfig {
+    let mut config = MarketConfig::new(format.symbols(), seed);
+    config.duration_ns = 5_000_000_000;
+    config
+}
+
+/// The digests of seed 1, five seconds, three symbols. They differ only if what is simulated
+/// differs; a platform on which they do has broken the contract.
+const DIGESTS: [(WireFormat, &str); 6] = [
+    (WireFormat::Binance, "1ab0644033c4cb62d4bc5fa1108355fedbc7853ec21e91eaa7f9835863a8db0c"),
+    (
+        WireFormat::BinanceFutures,
+        "c213ba31974a7ab9533be53856c96e676f70e3cb76a7fdedc9438e179678395b",
+    ),
+    (WireFormat::Kraken, "f76f7a5da48c44efb855b26ad930db8d4b3f3a92fa4dc4fcb720139d759182a6"),
+    (WireFormat::Okx, "c6085e22ce763671e418f568d60b45f35ebf2dfbe95b380087d1bd0a722f81d8"),
+    (WireFormat::Bybit, "38d7f466c191155211524444cc6fef8269dd1ec11f67366e6f54abe3d45e8cc1"),
+    (WireFormat::Coinbase, "7223067fdd810dc711558347512a592bb4b8a96c6a53bad0ee3a3e6c61ca2a6f"),
+];
+
+#[test]
+fn same_seed_same_bytes() {
+    let digests = DIGESTS.map(|(format, _)| (format, digest(format, &config(format, 1))));
+    for ((format, got), (_, expected)) in digests.iter().zip(DIGESTS) {
+        assert_eq!(&digest(*format, &config(*format, 1)), got, "{format} twice");
+        assert_ne!(&digest(*format, &config(*format, 2)), got, "{format} with another seed");
+        assert_eq!(got, expected, "{format}; all: {digests:#?}");
+    }
+}
+
+#[test]
+fn a_venue_does_not_disturb_the_market() {
+    // The same instruments through two venues of very different chattiness.
+    let tops = |format| {
+        let mut config = config(WireFormat::Okx, 3);
+        config.duration_ns = 10_000_000_000;
+        let mut recording = Recording::new(format, &config).unwrap();
+        while recording.next().is_some() {}
+        (recording.market().book(0), recording.market().book(2))
+    };
+    assert!(tops(WireFormat::Okx) == tops(WireFormat::BinanceFutures));
+}
+
+#[test]
+fn a_minute_of_futures_is_small_enough_to_ship() {
+    let mut symbols = WireFormat::BinanceFutures.symbols();
+    symbols.truncate(1);
+    let config = MarketConfig::new(symbols, 20_240_718);
+    let messages: Vec<Vec<u8>> = Recording::new(WireFormat::BinanceFutures, &config)
+        .unwrap()
+        .map(|message| bytes(&message))
+        .collect();
+    let all = messages.concat();
+    let packed = zstd::bulk::compress(&all, 19).unwrap();
+    println!("{} messages, {} bytes, {} packed", messages.len(), all.len(), packed.len());
+    assert!((15_000..25_000).contains(&messages.len()), "{} messages", messages.len());
+    assert!(packed.len() < 700_000, "{} bytes packed", packed.len());
+}
+
+#[test]
+fn intensity_scales_the_message_count() {
+    let count = |permille| {
+        let mut config = config(WireFormat::Binance, 5);
+        config.intensity_permille = permille;
+        Recording::new(WireFormat::Binance, &config).unwrap().count()
+    };
+    let (half, double) = (count(500), count(2000));
+    assert!(double > 3 * half && double < 5 * half, "{half} and {double}");
+}
