@@ -1,0 +1,136 @@
+//! Kyle's lambda: how far the mid moves with signed volume.
+//!
+//! Time is cut into intervals of one second, [k - 1, k) seconds since the Unix epoch. An interval's
+//! x is the volume bought minus sold in it, its y the change of the mid over it. Quiet intervals
+//! are observations too, (0, 0), and cost nothing: only their number enters.
+
+use crate::measure::Growth;
+use crate::pairs::Pair;
+use crate::rolling::Rolling;
+use crate::window::{Now, Window};
+
+/// The length of an interval: 1 s.
+pub(crate) const INTERVAL_NANOS: u64 = 1_000_000_000;
+
+/// Intervals a slope needs.
+pub(crate) const MIN_INTERVALS: u64 = 10;
+
+/// Members of a pair stay below 2^46, so that sums over 2^17 intervals (36 hours, and a window is
+/// at most a day) times their count fit an `i128`. An interval beyond it begins the window anew.
+pub(crate) const PAIR_BITS: u32 = 46;
+
+/// The intervals of every lambda window.
+#[derive(Clone, Debug)]
+pub(crate) struct Kyle {
+    pairs: Rolling<Pair>,
+    doubled_mid: Option<i128>,
+    /// The mid at the newest interval boundary.
+    sampled: i128,
+    /// Volume bought minus sold since then.
+    signed_volume: i128,
+    /// The boundary at which the first interval of the window begins.
+    since: Option<u64>,
+    /// The next boundary.
+    next: u64,
+}
+
+impl Kyle {
+    pub(crate) fn new(windows: &[Window]) -> Self {
+        Self {
+            pairs: Rolling::on_grid(windows, INTERVAL_NANOS),
+            doubled_mid: None,
+            sampled: 0,
+            signed_volume: 0,
+            since: None,
+            next: 0,
+        }
+    }
+
+    /// Closes every interval that ends by `at`.
+    #[inline]
+    pub(crate) fn advance(&mut self, at: u64) {
+        let newest = at / INTERVAL_NANOS;
+        if newest < self.next {
+            return;
+        }
+        if let Some(doubled_mid) = self.doubled_mid {
+            self.close(doubled_mid);
+        }
+        self.next = newest + 1;
+        self.pairs.expire(Now { at: newest * INTERVAL_NANOS, index: 0 });
+    }
+
+    fn close(&mut self, doubled_mid: i128) {
+        let moved = doubled_mid - self.sampled;
+        match Pair::within(self.signed_volume, moved, PAIR_BITS) {
+            Some(pair) if self.since.is_some() => {
+                if (pair.x, pair.y) != (0, 0) {
+                    let at = self.next * INTERVAL_NANOS;
+                    self.pairs.expire(Now { at, index: 0 });
+                    self.pairs.push(at, 0, pair);
+                }
+            }
+            _ => {
+                self.pairs.clear();
+                self.since = Some(self.next);
+            }
+        }
+        self.sampled = doubled_mid;
+        self.signed_volume = 0;
+    }
+
+    /// Takes a mid that differs from the one before.
+    #[inline]
+    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i128) {
+        self.advance(at);
+        self.doubled_mid = Some(doubled_mid);
+    }
+
+    /// Takes a trade: its quantity, negative if the taker sold.
+    #[inline]
+    pub(crate) fn on_trade(&mut self, at: u64, signed_qty: i64) {
+        self.advance(at);
+        self.signed_volume += i128::from(signed_qty);
+    }
+
+    /// Doubled price units per quantity unit. Call [`advance`](Self::advance) first.
+    pub(crate) fn slope(&self, window: usize, at: u64) -> Option<f64> {
+        let longest = self.pairs.window(window).nanos() / INTERVAL_NANOS;
+        let closed = (at / INTERVAL_NANOS).checked_sub(self.since?)?;
+        let intervals = closed.min(longest);
+        (intervals >= MIN_INTERVALS).then(|| self.pairs.sum(window).slope(intervals))?
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pairs.clear();
+        self.signed_volume = 0;
+        (self.doubled_mid, self.since) = (None, None);
+    }
+
+    /// Begins every window anew at the next boundary: trades may have been missed until `at`.
+    #[cold]
+    pub(crate) fn restart_trades(&mut self, at: u64) {
+        self.advance(at);
+        let doubled_mid = self.doubled_mid;
+        self.clear();
+        self.doubled_mid = doubled_mid;
+    }
+
+    /// A window with an interval that outgrows [`PAIR_BITS`] begins anew.
+    #[cold]
+    pub(crate) fn rescale(&mut self, growth: Growth) {
+        let (price, qty) = (i128::from(growth.price), i128::from(growth.qty));
+        let grow = |pair: Pair| {
+            Pair::within(i128::from(pair.x) * qty, i128::from(pair.y) * price, PAIR_BITS)
+        };
+        if self.pairs.rescale(grow) {
+            self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
+            self.sampled = self.sampled.saturating_mul(price);
+            self.signed_volume = self.signed_volume.saturating_mul(qty);
+        } else {
+            let doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
+            self.clear();
+            self.doubled_mid = doubled_mid;
+        }
+    }
+}

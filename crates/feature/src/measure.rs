@@ -1,0 +1,106 @@
+//! From integers of 10^-decimals to floating point: the one place where it happens.
+
+use crate::microprice::Microprice;
+use tickhawk_market::Scale;
+
+/// What turns an instrument's integers into base units, quote units and ticks.
+#[derive(Clone, Debug)]
+pub(crate) struct Measure {
+    pub(crate) scale: Scale,
+    /// One price step in price units, positive; `None` makes every feature in ticks unavailable.
+    pub(crate) tick: Option<i64>,
+    pub(crate) microprice: Option<Microprice>,
+    /// 10^qty_decimals and 10^price_decimals, exact in an `f64` (both are at most 10^18).
+    qty_one: f64,
+    price_one: f64,
+}
+
+impl Measure {
+    pub(crate) fn new(scale: Scale, tick: Option<i64>, microprice: Option<Microprice>) -> Self {
+        let mut measure = Self { scale, tick: None, microprice, qty_one: 1.0, price_one: 1.0 };
+        measure.set_scale(scale);
+        measure.tick = tick.filter(|tick| *tick > 0);
+        measure
+    }
+
+    pub(crate) fn set_scale(&mut self, scale: Scale) {
+        self.scale = scale;
+        self.qty_one = power(scale.qty_decimals) as f64;
+        self.price_one = power(scale.price_decimals) as f64;
+    }
+
+    /// A quantity in base units.
+    #[inline]
+    pub(crate) fn qty(&self, units: i128) -> f64 {
+        float(units) / self.qty_one
+    }
+
+    /// A price or difference of prices in quote units.
+    #[inline]
+    pub(crate) fn price(&self, units: i128) -> f64 {
+        float(units) / self.price_one
+    }
+
+    /// Twice a difference of prices, as mids come, in ticks.
+    #[inline]
+    pub(crate) fn ticks_of_doubled(&self, doubled_units: i128) -> Option<f64> {
+        Some(float(doubled_units) / self.doubled_tick()?)
+    }
+
+    /// Two ticks in price units: what a doubled difference of prices is divided by.
+    #[inline]
+    pub(crate) fn doubled_tick(&self) -> Option<f64> {
+        Some(float(2 * i128::from(self.tick?)))
+    }
+
+    /// 10^price_decimals.
+    #[inline]
+    pub(crate) fn price_one(&self) -> f64 {
+        self.price_one
+    }
+
+    /// 10^qty_decimals.
+    #[inline]
+    pub(crate) fn qty_one(&self) -> f64 {
+        self.qty_one
+    }
+}
+
+/// The nearest `f64`. Nearly every sum fits 64 bits, which the processor converts itself; the 128-bit
+/// conversion is a library call that gives the same.
+#[inline]
+pub(crate) fn float(units: i128) -> f64 {
+    match i64::try_from(units) {
+        Ok(units) => units as f64,
+        Err(_) => float_of_wide(units),
+    }
+}
+
+/// Apart and cold, or the compiler makes the call first and selects after.
+#[cold]
+#[inline(never)]
+fn float_of_wide(units: i128) -> f64 {
+    units as f64
+}
+
+/// 10^`decimals`.
+pub(crate) fn power(decimals: u8) -> i64 {
+    10i64.checked_pow(u32::from(decimals)).expect("a scale has at most 18 decimals")
+}
+
+/// What held integers are multiplied by when an instrument's decimals grow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth {
+    pub(crate) price: i64,
+    pub(crate) qty: i64,
+}
+
+impl Growth {
+    /// From one scale to another; `None` if either count of decimals shrinks.
+    pub(crate) fn between(old: Scale, new: Scale) -> Option<Self> {
+        Some(Self {
+            price: power(new.price_decimals.checked_sub(old.price_decimals)?),
+            qty: power(new.qty_decimals.checked_sub(old.qty_decimals)?),
+        })
+    }
+}

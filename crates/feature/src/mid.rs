@@ -1,0 +1,152 @@
+//! The mid as it was: the value in force some time, or some messages, ago.
+//!
+//! The ring holds changes only. Each window has a cursor on the change in force at its far end; a
+//! cursor only moves forward, so a look-up costs a step per change, once, however long the window.
+
+use crate::measure::float;
+use crate::window::{Now, Window};
+
+#[derive(Clone, Copy, Debug, Default)]
+struct MidChange {
+    at: u64,
+    update: u64,
+    doubled_mid: i128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cursor {
+    window: Window,
+    position: u64,
+}
+
+/// Mid changes of this epoch and a cursor a window.
+#[derive(Clone, Debug)]
+pub(crate) struct MidHistory {
+    changes: Box<[MidChange]>,
+    head: u64,
+    cursors: Vec<Cursor>,
+    overflows: u64,
+}
+
+impl MidHistory {
+    pub(crate) fn new(windows: &[Window], capacity: usize) -> Self {
+        let slots = if windows.is_empty() { 1 } else { capacity };
+        Self {
+            changes: vec![MidChange::default(); slots].into_boxed_slice(),
+            head: 0,
+            cursors: windows.iter().map(|&window| Cursor { window, position: 0 }).collect(),
+            overflows: 0,
+        }
+    }
+
+    #[inline]
+    fn change(&self, position: u64) -> &MidChange {
+        &self.changes[position as usize & (self.changes.len() - 1)]
+    }
+
+    /// Takes a mid that differs from the one before.
+    #[inline]
+    pub(crate) fn push(&mut self, now: Now, doubled_mid: i128) {
+        self.advance(now);
+        let capacity = self.changes.len() as u64;
+        for cursor in &mut self.cursors {
+            if self.head - cursor.position == capacity {
+                cursor.position += 1;
+                self.overflows += 1;
+            }
+        }
+        let slot = self.head as usize & (self.changes.len() - 1);
+        self.changes[slot] = MidChange { at: now.at, update: now.index, doubled_mid };
+        self.head += 1;
+    }
+
+    /// Moves every cursor to the change in force at its window's far end.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Now) {
+        for index in 0..self.cursors.len() {
+            let Cursor { window, mut position } = self.cursors[index];
+            let Some(horizon) = window.horizon(now) else { continue };
+            while position + 1 < self.head && self.key(window, position + 1) <= horizon {
+                position += 1;
+            }
+            self.cursors[index].position = position;
+        }
+    }
+
+    #[inline]
+    fn key(&self, window: Window, position: u64) -> u64 {
+        match window {
+            Window::Time { .. } => self.change(position).at,
+            Window::Updates { .. } | Window::Trades { .. } => self.change(position).update,
+        }
+    }
+
+    /// The doubled mid in force at the window's far end; `None` before there was one, or if the
+    /// ring has lost it.
+    pub(crate) fn past(&self, window: usize, now: Now) -> Option<i128> {
+        let Cursor { window, position } = self.cursors[window];
+        let known = self.head > 0 && self.key(window, position) <= window.horizon(now)?;
+        known.then(|| self.change(position).doubled_mid)
+    }
+
+    pub(crate) fn overflows(&self) -> u64 {
+        self.overflows
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.head = 0;
+        for cursor in &mut self.cursors {
+            cursor.position = 0;
+        }
+    }
+
+    /// Doubled mids are below 2^64, so they fit whatever prices they came from still fit.
+    #[cold]
+    pub(crate) fn rescale(&mut self, price: i64) {
+        for change in &mut self.changes {
+            change.doubled_mid = change.doubled_mid.saturating_mul(i128::from(price));
+        }
+    }
+}
+
+/// ln(new / old) of two doubled mids, exact in the difference; `None` unless both are positive.
+#[inline]
+pub(crate) fn log_return(old: i128, new: i128) -> Option<f64> {
+    if old <= 0 || new <= 0 {
+        return None;
+    }
+    Some(libm::log1p(float(new - old) / float(old)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previous_tick() {
+        let mut mids = MidHistory::new(&[Window::Time { nanos: 10 }], 4);
+        let now = |at| Now { at, index: 0 };
+        mids.push(now(100), 7);
+        mids.push(now(105), 8);
+        mids.advance(now(109));
+        assert_eq!(mids.past(0, now(109)), None);
+        for (at, expected) in [(110, 7), (114, 7), (115, 8), (900, 8)] {
+            mids.advance(now(at));
+            assert_eq!(mids.past(0, now(at)), Some(expected), "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_lost_mid_is_not_made_up() {
+        let mut mids = MidHistory::new(&[Window::Time { nanos: 10 }], 4);
+        for at in 100..106 {
+            mids.push(Now { at, index: 0 }, i128::from(at));
+        }
+        assert_eq!(mids.overflows(), 2);
+        for (at, expected) in [(110, None), (111, None), (112, Some(102)), (113, Some(103))] {
+            let now = Now { at, index: 0 };
+            mids.advance(now);
+            assert_eq!(mids.past(0, now), expected, "at {at}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Sums over the newest part of a series, without ever adding it up again.
+//!
+//! ```text
+//!   entries  . . o o o o o o o o h        a ring; positions never wrap, slots do
+//!                ^       ^       ^
+//!                tail A  tail B  head     one tail and one running sum per window
+//! ```
+//!
+//! An entry is added to every window's sum when it is pushed and taken out once when a window
+//! leaves it behind, so the cost of an event does not depend on how long the windows are. Sums are
+//! integers: what is added and taken out again leaves nothing behind.
+
+use crate::window::{Now, Window};
+
+/// Something that can be added to a running sum and taken out again, exactly.
+pub(crate) trait Sample: Copy + Default {
+    /// The running sum.
+    type Sum: Copy + Default;
+    /// Puts this sample in.
+    fn add(self, sum: &mut Self::Sum);
+    /// Takes this sample out.
+    fn remove(self, sum: &mut Self::Sum);
+}
+
+/// A sample that only counts.
+impl Sample for () {
+    type Sum = ();
+    fn add(self, (): &mut ()) {}
+    fn remove(self, (): &mut ()) {}
+}
+
+/// A quantity or a square. 2^20 of them, the largest ring, need 20 bits above their own.
+impl Sample for i128 {
+    type Sum = i128;
+    #[inline]
+    fn add(self, sum: &mut i128) {
+        *sum += self;
+    }
+    #[inline]
+    fn remove(self, sum: &mut i128) {
+        *sum -= self;
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry<T> {
+    at: u64,
+    index: u64,
+    sample: T,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span<S> {
+    window: Window,
+    tail: u64,
+    sum: S,
+}
+
+/// A ring of samples and the windows over it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rolling<T: Sample> {
+    entries: Box<[Entry<T>]>,
+    head: u64,
+    spans: Vec<Span<T::Sum>>,
+    overflows: u64,
+}
+
+impl<T: Sample> Rolling<T> {
+    /// A ring for `windows`: `capacity` slots if any is by time, else as many as the longest needs.
+    pub(crate) fn new(windows: &[Window], capacity: usize) -> Self {
+        let slots = windows
+            .iter()
+            .map(|window| match window {
+                Window::Time { .. } => capacity,
+                Window::Updates { count } | Window::Trades { count } => {
+                    (*count as usize).next_power_of_two()
+                }
+            })
+            .max()
+            .unwrap_or(1);
+        let spans = windows
+            .iter()
+            .map(|&window| Span { window, tail: 0, sum: T::Sum::default() })
+            .collect();
+        Self {
+            entries: vec![Entry::default(); slots].into_boxed_slice(),
+            head: 0,
+            spans,
+            overflows: 0,
+        }
+    }
+
+    /// A ring for time windows over at most one entry a step: none can overflow.
+    pub(crate) fn on_grid(windows: &[Window], step_nanos: u64) -> Self {
+        let steps = windows.iter().map(|window| window.nanos() / step_nanos).max().unwrap_or(1);
+        Self::new(windows, (steps as usize).next_power_of_two())
+    }
+
+    #[inline]
+    fn slot(entries: &[Entry<T>], position: u64) -> usize {
+        position as usize & (entries.len() - 1)
+    }
+
+    /// Takes out of every window what it has left behind.
+    #[inline]
+    pub(crate) fn expire(&mut self, now: Now) {
+        for span in &mut self.spans {
+            let Some(horizon) = span.window.horizon(now) else { continue };
+            while span.tail < self.head {
+                let entry = &self.entries[Self::slot(&self.entries, span.tail)];
+                let key = match span.window {
+                    Window::Time { .. } => entry.at,
+                    Window::Updates { .. } | Window::Trades { .. } => entry.index,
+                };
+                if key > horizon {
+                    break;
+                }
+                entry.sample.remove(&mut span.sum);
+                span.tail += 1;
+            }
+        }
+    }
+
+    /// Appends a sample. Call [`expire`](Self::expire) first: a full ring drops its oldest entry
+    /// out of the windows that still held it, and counts that.
+    #[inline]
+    pub(crate) fn push(&mut self, at: u64, index: u64, sample: T) {
+        let capacity = self.entries.len() as u64;
+        let slot = Self::slot(&self.entries, self.head);
+        for span in &mut self.spans {
+            if self.head - span.tail == capacity {
+                self.entries[slot].sample.remove(&mut span.sum);
+                span.tail += 1;
+                self.overflows += 1;
+            }
+            sample.add(&mut span.sum);
+        }
+        self.entries[slot] = Entry { at, index, sample };
+        self.head += 1;
+    }
+
+    /// The running sum of a window.
+    #[inline]
+    pub(crate) fn sum(&self, window: usize) -> T::Sum {
+        self.spans[window].sum
+    }
+
+    /// How many samples a window holds.
+    #[inline]
+    pub(crate) fn count(&self, window: usize) -> u64 {
+        self.head - self.spans[window].tail
+    }
+
+    /// The window itself.
+    #[inline]
+    pub(crate) fn window(&self, window: usize) -> Window {
+        self.spans[window].window
+    }
+
+    /// Entries dropped out of a window before their time.
+    pub(crate) fn overflows(&self) -> u64 {
+        self.overflows
+    }
+
+    /// Forgets every entry.
+    pub(crate) fn clear(&mut self) {
+        self.head = 0;
+        for span in &mut self.spans {
+            span.tail = 0;
+            span.sum = T::Sum::default();
+        }
+    }
+
+    /// Replaces every entry that a window still holds and adds the sums up anew; `false` if one
+    /// has no replacement, with nothing settled: clear then.
+    #[cold]
+    #[must_use]
+    pub(crate) fn rescale(&mut self, grow: impl Fn(T) -> Option<T>) -> bool {
+        let oldest = self.spans.iter().map(|span| span.tail).min().unwrap_or(self.head);
+        for position in oldest..self.head {
+            let slot = Self::slot(&self.entries, position);
+            let Some(grown) = grow(self.entries[slot].sample) else { return false };
+            self.entries[slot].sample = grown;
+        }
+        for span in &mut self.spans {
+            span.sum = T::Sum::default();
+            for position in span.tail..self.head {
+                self.entries[Self::slot(&self.entries, position)].sample.add(&mut span.sum);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(at: u64) -> Now {
+        Now { at, index: 0 }
+    }
+
+    #[test]
+    fn forgets_exactly_on_time() {
+        let mut rolling = Rolling::<i128>::new(&[Window::Time { nanos: 10 }], 8);
+        rolling.push(100, 1, 7);
+        rolling.push(101, 2, 5);
+        rolling.expire(at(109));
+        assert_eq!((rolling.sum(0), rolling.count(0)), (12, 2));
+        rolling.expire(at(110));
+        assert_eq!((rolling.sum(0), rolling.count(0)), (5, 1));
+        rolling.expire(at(111));
+        assert_eq!((rolling.sum(0), rolling.count(0)), (0, 0));
+    }
+
+    #[test]
+    fn overflow_drops_the_oldest_and_counts() {
+        let mut rolling = Rolling::<i128>::new(&[Window::Time { nanos: 1000 }], 4);
+        for n in 1..=6 {
+            rolling.expire(at(n));
+            rolling.push(n, n, i128::from(n));
+        }
+        assert_eq!((rolling.sum(0), rolling.count(0), rolling.overflows()), (3 + 4 + 5 + 6, 4, 2));
+    }
+
+    #[test]
+    fn windows_share_a_ring() {
+        let windows = [Window::Time { nanos: 2 }, Window::Updates { count: 3 }];
+        let mut rolling = Rolling::<i128>::new(&windows, 16);
+        for n in 1..=40 {
+            rolling.expire(Now { at: n, index: n });
+            rolling.push(n, n, i128::from(n));
+        }
+        assert_eq!((rolling.sum(0), rolling.sum(1)), (39 + 40, 38 + 39 + 40));
+        assert_eq!(rolling.overflows(), 0);
+        assert!(rolling.rescale(|n| Some(n * 10)));
+        assert_eq!((rolling.sum(0), rolling.sum(1)), (790, 1170));
+        assert!(!rolling.rescale(|_| None));
+    }
+}
