@@ -4,7 +4,7 @@ use crate::{Change, Decimal, Level, Price, Qty, Scale, Side, UnixNanos};
 use core::ops::Range;
 
 /// An instrument of this session: the index at which its venue decoder listed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct InstrumentId(pub u32);
 

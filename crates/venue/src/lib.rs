@@ -1,1 +1,55 @@
-//! Placeholder crate doc, replaced with the first commit of its content.
+//! Exchange messages to market updates: decoding, sequence rules, checksums, and what to ask for
+//! when they break.
+//!
+//! Contract: pure. Bytes and a receive time go in, [`Updates`] come out; no I/O, no clock, no
+//! threads, no locks. A frame in steady state allocates nothing beyond the growth of `Updates` to
+//! the largest message seen (text with JSON escapes, new instruments, buffering before a snapshot
+//! and metadata do allocate). Hostile input gets a [`DecodeError`] with the byte offset, never a
+//! panic, and memory stays bounded: frames by [`Limits::frame_bytes`], instruments by
+//! [`Limits::instruments`], buffered diffs by [`Limits::buffered_bytes`].
+//!
+//! ```
+//! use tickhawk_market::{ConnectionId, UnixNanos, Update, Updates};
+//! use tickhawk_venue::{Decoder, Limits, Venue};
+//!
+//! let mut decoder = Decoder::new(Venue::BinanceFutures, None, Limits::default());
+//! let mut out = Updates::new();
+//! let frame = br#"{"e":"trade","E":2,"T":1,"s":"BTCUSDT","t":7,"p":"63943.90","q":"0.003","m":true}"#;
+//! decoder.frame(ConnectionId(0), UnixNanos::new(3), frame, &mut out).unwrap();
+//! assert!(matches!(out.updates.last(), Some(Update::Trade(_))));
+//! ```
+//!
+//! What it refuses to do: guess. A message that breaks the venue's sequence is not applied, a
+//! message of an unknown type is counted and skipped, a number that is not exact is an error.
+#![forbid(unsafe_code)]
+
+mod binance;
+mod bitfinex;
+mod bitmex;
+mod bybit;
+mod checked;
+mod checksum;
+mod coinbase;
+mod coinbase_exchange;
+mod coinbase_product;
+mod connection_sequence;
+mod context;
+mod decoder;
+mod error;
+mod instrument;
+mod json;
+mod kraken;
+mod kraken_futures;
+mod okx;
+mod protocol;
+#[cfg(test)]
+mod said;
+mod venue;
+
+pub use context::Counts;
+pub use decoder::{Decoder, Limits};
+pub use error::DecodeError;
+pub use instrument::{Instrument, Instruments, Sync};
+pub use venue::{UnknownVenue, Venue};
+
+pub use tickhawk_market::Updates;

@@ -1,0 +1,133 @@
+//! Book messages of venues that send a checksum over exact text: levels go into the message and
+//! their texts beside it; both take hold together, when the message is whole.
+
+use crate::{
+    DecodeError,
+    checksum::{Texts, Written},
+    context::{Context, Facts, Message},
+    json::{Frame, Raw},
+};
+use serde::Deserialize;
+use tickhawk_market::{BookKind, InstrumentId, Side};
+
+/// A book message being written, and the record of its texts.
+pub(crate) struct CheckedMessage<'a> {
+    message: Message<'a>,
+    texts: &'a mut Texts,
+    kind: BookKind,
+    /// Levels of the side that has more of them.
+    pub(crate) levels_max: usize,
+}
+
+impl<'a> CheckedMessage<'a> {
+    pub(crate) fn new(
+        context: &'a mut Context<'_>,
+        texts: &'a mut Texts,
+        id: InstrumentId,
+        kind: BookKind,
+    ) -> Self {
+        texts.begin(kind);
+        Self { message: context.message(id), texts, kind, levels_max: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn level<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        side: Side,
+        price: Raw<'f>,
+        qty: Raw<'f>,
+    ) -> Result<(), DecodeError> {
+        let written = |value: Raw<'f>| -> Result<Written<'f>, DecodeError> {
+            let text = value.unquoted().as_bytes();
+            Ok(Written { text, number: frame.decimal(value)? })
+        };
+        let (price_written, qty_written) = (written(price)?, written(qty)?);
+        not_negative(frame, qty)?;
+        self.texts.level(side, price_written, qty_written);
+        self.message
+            .change(side, price_written.number, qty_written.number)
+            .ok_or_else(|| DecodeError::OutOfRange { offset: frame.offset_of(price_written.text) })
+    }
+
+    /// Every `[price, qty, …]` of a JSON array.
+    pub(crate) fn tuples<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        side: Side,
+        levels: Raw<'f>,
+    ) -> Result<(), DecodeError> {
+        let mut count = 0;
+        for level in frame.items(levels) {
+            let [price, qty] = frame.tuple(level?)?;
+            self.level(frame, side, price, qty)?;
+            count += 1;
+        }
+        self.levels_max = self.levels_max.max(count);
+        Ok(())
+    }
+
+    /// Every `{"price": …, "qty": …}` of a JSON array.
+    pub(crate) fn entries<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        side: Side,
+        levels: Raw<'f>,
+    ) -> Result<(), DecodeError> {
+        let mut count = 0;
+        for level in frame.items(levels) {
+            let Entry { price, qty } = frame.read(level?)?;
+            self.level(frame, side, price, qty)?;
+            count += 1;
+        }
+        self.levels_max = self.levels_max.max(count);
+        Ok(())
+    }
+
+    /// Hands the message over, and its texts with it.
+    pub(crate) fn finish(self, facts: Facts) {
+        self.texts.commit(self.kind);
+        self.message.finish(self.kind, facts);
+    }
+}
+
+/// One level as an object.
+#[derive(Deserialize)]
+pub(crate) struct Entry<'a> {
+    #[serde(borrow)]
+    pub(crate) price: Raw<'a>,
+    #[serde(borrow)]
+    pub(crate) qty: Raw<'a>,
+}
+
+/// Quantities are absolute: one below zero is damage.
+#[inline]
+pub(crate) fn not_negative(frame: &Frame<'_>, qty: Raw<'_>) -> Result<(), DecodeError> {
+    if qty.unquoted().starts_with('-') {
+        return Err(frame.error(qty, "a negative quantity"));
+    }
+    Ok(())
+}
+
+/// A checksum is 32 bits, signed on some venues.
+pub(crate) fn checksum_bits<'f>(frame: &Frame<'f>, value: Raw<'f>) -> Result<u32, DecodeError> {
+    let number = frame.signed(value)?;
+    let bits = u32::try_from(number).or_else(|_| i32::try_from(number).map(i32::cast_unsigned));
+    bits.map_err(|_| frame.error(value, "a checksum of more than 32 bits"))
+}
+
+/// The number of an instrument's last trade, by which a doubled frame is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastTrade(Option<u64>);
+
+impl LastTrade {
+    /// Notes a trade; whether it came before. A number far below the last one is a venue that
+    /// began to count anew.
+    pub(crate) fn is_repeat(&mut self, number: u64) -> bool {
+        let repeat = self.0.is_some_and(|last| number <= last && last - number < 10_000);
+        if !repeat {
+            self.0 = Some(number);
+        }
+        repeat
+    }
+}

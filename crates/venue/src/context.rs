@@ -1,0 +1,363 @@
+//! What every venue's decoder works with: the instruments, the counts, and the growing output.
+
+use crate::{
+    DecodeError, Instruments, Sync,
+    json::{Frame, Raw},
+};
+use tickhawk_market::{
+    BookKind, BookUpdate, Change, ConnectionId, Decimal, InstrumentId, Level, Metadata, Price, Qty,
+    Request, Scale, Side, StaleCause, Ticker, Trade, UnixNanos, Update, Updates,
+};
+
+/// What a decoder saw, for reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames and REST replies read.
+    pub inputs: u64,
+    /// Acknowledgements, heartbeats, pongs, status notices.
+    pub control: u64,
+    /// Messages of a type we do not know or do not use.
+    pub unknown_types: u64,
+    /// Enum values we do not know, in messages that were otherwise used.
+    pub unknown_values: u64,
+    /// Frames that could not be read.
+    pub malformed: u64,
+    /// Book messages whose ids say that they were applied before.
+    pub duplicates: u64,
+    /// Trades that are no market trades (insurance fund, auto-deleveraging) and feed no features.
+    pub off_market_trades: u64,
+    /// Times a book went Stale because the venue's sequence broke.
+    pub gaps: u64,
+    /// Books that went Stale for another reason.
+    pub stale_otherwise: u64,
+    /// Messages for instruments not asked for, or beyond the limit of instruments.
+    pub unwanted: u64,
+}
+
+/// One input's surroundings, handed through a venue's decoder.
+pub(crate) struct Context<'a> {
+    pub(crate) instruments: &'a mut Instruments,
+    pub(crate) counts: &'a mut Counts,
+    pub(crate) out: &'a mut Updates,
+    pub(crate) connection: ConnectionId,
+    /// Bytes of diffs an instrument may buffer while it waits for a REST snapshot.
+    pub(crate) buffered_bytes_limit: usize,
+}
+
+impl Context<'_> {
+    /// The instrument of that symbol, or `None` (counted) if it is not wanted.
+    #[inline]
+    pub(crate) fn instrument(&mut self, symbol: &str) -> Option<InstrumentId> {
+        let found = self.instruments.find_or_add(symbol);
+        self.counts.unwanted += u64::from(found.is_none());
+        found
+    }
+
+    /// The instrument of that symbol if it was named before or asked for by name: what a listing
+    /// of all the venue's products does not add.
+    pub(crate) fn listed(&mut self, symbol: &str) -> Option<InstrumentId> {
+        self.instruments.find_or_add_wanted(symbol)
+    }
+
+    /// A time in RFC 3339; `None`, counted, for one that cannot be read (Go's year 1 is sent for
+    /// "never"). No book rests on it.
+    pub(crate) fn time_text(&mut self, value: Option<Raw<'_>>) -> Option<UnixNanos> {
+        let time = UnixNanos::parse_rfc3339(value?.unquoted().as_bytes());
+        self.counts.unknown_values += u64::from(time.is_none());
+        time
+    }
+
+    pub(crate) fn sync(&self, id: InstrumentId) -> Sync {
+        self.instruments.get(id).sync
+    }
+
+    pub(crate) fn set_sync(&mut self, id: InstrumentId, sync: Sync) {
+        let connection = self.connection;
+        let instrument = self.instruments.get_mut(id);
+        instrument.sync = sync;
+        instrument.connection = Some(connection);
+    }
+
+    /// A diff came before any snapshot: from Empty to Syncing, told once.
+    pub(crate) fn syncing(&mut self, id: InstrumentId) {
+        if self.sync(id) == Sync::Empty {
+            self.set_sync(id, Sync::Syncing);
+            self.out.updates.push(Update::Syncing(id));
+        }
+    }
+
+    /// The book cannot be followed any more: nothing is passed on until a snapshot. Told and
+    /// counted once until then.
+    #[cold]
+    pub(crate) fn stale(&mut self, id: InstrumentId, cause: StaleCause, request: Request) {
+        if matches!(self.sync(id), Sync::Empty | Sync::Stale) {
+            return;
+        }
+        match cause {
+            StaleCause::Sequence => self.counts.gaps += 1,
+            _ => self.counts.stale_otherwise += 1,
+        }
+        self.instruments.get_mut(id).sync = Sync::Stale;
+        self.out.updates.push(Update::Stale { instrument: id, cause });
+        self.request(request);
+    }
+
+    /// Every book that came by this connection is Stale: the break was in a sequence of the
+    /// connection, or in a frame that could have held anything.
+    #[cold]
+    pub(crate) fn stale_connection(&mut self, cause: StaleCause) {
+        let request = Request::Reconnect(self.connection);
+        for index in 0..self.instruments.len() {
+            let id = InstrumentId(index as u32);
+            if self.instruments.get(id).connection == Some(self.connection) {
+                self.stale(id, cause, request);
+            }
+        }
+    }
+
+    /// Asks for something, once an input.
+    pub(crate) fn request(&mut self, request: Request) {
+        if !self.out.requests.contains(&request) {
+            self.out.requests.push(request);
+        }
+    }
+
+    /// Begins a book message of `id`.
+    pub(crate) fn message(&mut self, id: InstrumentId) -> Message<'_> {
+        let first_change = self.out.next_change();
+        let instrument = self.instruments.get_mut(id);
+        let price_decimals_min = instrument.price_decimals_min;
+        Message {
+            scale: &mut instrument.scale,
+            price_decimals_min,
+            out: self.out,
+            id,
+            first_change,
+        }
+    }
+
+    /// A trade; its numbers in the instrument's integers.
+    pub(crate) fn trade(
+        &mut self,
+        frame: &Frame<'_>,
+        id: InstrumentId,
+        price: Raw<'_>,
+        qty: Raw<'_>,
+        taker: Side,
+        exchange_at: Option<UnixNanos>,
+    ) -> Result<(), DecodeError> {
+        let (price, qty) = self.level(frame, id, price, qty)?;
+        self.out.updates.push(Update::Trade(Trade {
+            instrument: id,
+            price,
+            qty,
+            taker,
+            exchange_at,
+        }));
+        Ok(())
+    }
+
+    /// Best bid and ask by the ticker; a side is `None` where the venue says there is none.
+    pub(crate) fn ticker<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        id: InstrumentId,
+        bid: Option<(Raw<'f>, Raw<'f>)>,
+        ask: Option<(Raw<'f>, Raw<'f>)>,
+        sequence: Option<u64>,
+    ) -> Result<(), DecodeError> {
+        // Both sides go through the message builder, so that a finer price seen on the second
+        // multiplies the first one up too.
+        let mut message = self.message(id);
+        for (side, level) in [(Side::Bid, bid), (Side::Ask, ask)] {
+            if let Some((price, qty)) = level {
+                message.level(frame, side, price, qty)?;
+            }
+        }
+        let first = message.first_change as usize;
+        self.push_ticker(id, first, sequence);
+        Ok(())
+    }
+
+    /// As [`Context::ticker`], of numbers read before; `None` if they do not fit the instrument's
+    /// integers.
+    pub(crate) fn ticker_exact(
+        &mut self,
+        id: InstrumentId,
+        bid: Option<(Decimal, Decimal)>,
+        ask: Option<(Decimal, Decimal)>,
+        sequence: Option<u64>,
+    ) -> Option<()> {
+        let mut message = self.message(id);
+        for (side, level) in [(Side::Bid, bid), (Side::Ask, ask)] {
+            if let Some((price, qty)) = level {
+                message.change(side, price, qty)?;
+            }
+        }
+        let first = message.first_change as usize;
+        self.push_ticker(id, first, sequence);
+        Some(())
+    }
+
+    /// Turns the changes from `first` on, at most one a side, into a ticker.
+    fn push_ticker(&mut self, instrument: InstrumentId, first: usize, sequence: Option<u64>) {
+        let level = |side| {
+            let change = self.out.changes[first..].iter().find(|change| change.side == side)?;
+            Some(Level { price: change.price, qty: change.qty })
+        };
+        let (bid, ask) = (level(Side::Bid), level(Side::Ask));
+        self.out.changes.truncate(first);
+        self.out.updates.push(Update::Ticker(Ticker { instrument, bid, ask, sequence }));
+    }
+
+    /// What the venue says of the instrument. Its tick's decimals are taken on at once, so that
+    /// one tick is a whole number of price units.
+    pub(crate) fn metadata(&mut self, id: InstrumentId, metadata: Metadata) {
+        if let Some(tick_size) = metadata.tick_size {
+            let instrument = self.instruments.get_mut(id);
+            let min = instrument.price_decimals_min.max(tick_size.decimals);
+            instrument.price_decimals_min = min;
+            if let Some(scale) = instrument.scale.as_mut().filter(|s| s.price_decimals < min) {
+                scale.price_decimals = min;
+                self.out.updates.push(Update::Scale { instrument: id, scale: *scale });
+            }
+        }
+        self.out.updates.push(Update::Metadata { instrument: id, metadata });
+    }
+
+    fn level(
+        &mut self,
+        frame: &Frame<'_>,
+        id: InstrumentId,
+        price: Raw<'_>,
+        qty: Raw<'_>,
+    ) -> Result<(Price, Qty), DecodeError> {
+        let mut message = self.message(id);
+        let first = message.first_change as usize;
+        message.level_text(frame, Side::Bid, price, qty)?;
+        let change = self.out.changes[first];
+        self.out.changes.truncate(first);
+        Ok((change.price, change.qty))
+    }
+}
+
+/// A book message being written: levels first, then what kind it was.
+pub(crate) struct Message<'a> {
+    scale: &'a mut Option<Scale>,
+    price_decimals_min: u8,
+    out: &'a mut Updates,
+    id: InstrumentId,
+    first_change: u32,
+}
+
+/// What a finished book message says beside its levels.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Facts {
+    pub(crate) exchange_at: Option<UnixNanos>,
+    pub(crate) sequence: Option<u64>,
+    pub(crate) checksum: Option<u32>,
+    pub(crate) depth: Option<u32>,
+}
+
+impl Message<'_> {
+    /// One level from its two texts.
+    #[inline]
+    pub(crate) fn level<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        side: Side,
+        price: Raw<'f>,
+        qty: Raw<'f>,
+    ) -> Result<(), DecodeError> {
+        self.level_text(frame, side, price, qty)
+    }
+
+    fn level_text(
+        &mut self,
+        frame: &Frame<'_>,
+        side: Side,
+        price: Raw<'_>,
+        qty: Raw<'_>,
+    ) -> Result<(), DecodeError> {
+        let read = |value: Raw<'_>| {
+            let text = value.unquoted().as_bytes();
+            Decimal::parse(text)
+                .map_err(|source| DecodeError::Number { offset: frame.offset_of(text), source })
+        };
+        let (price_decimal, qty_decimal) = (read(price)?, read(qty)?);
+        if qty_decimal.mantissa < 0 {
+            return Err(frame.error(qty, "a negative quantity"));
+        }
+        self.change(side, price_decimal, qty_decimal).ok_or_else(|| DecodeError::OutOfRange {
+            offset: frame.offset_of(price.unquoted().as_bytes()),
+        })
+    }
+
+    /// One level from two exact numbers; `None` if it does not fit the instrument's integers.
+    #[inline]
+    pub(crate) fn change(&mut self, side: Side, price: Decimal, qty: Decimal) -> Option<()> {
+        let scale = match *self.scale {
+            Some(scale)
+                if price.decimals <= scale.price_decimals && qty.decimals <= scale.qty_decimals =>
+            {
+                scale
+            }
+            _ => self.grow(price, qty)?,
+        };
+        self.out.changes.push(Change {
+            side,
+            price: Price::new(price.at(scale.price_decimals)?),
+            qty: Qty::new(qty.at(scale.qty_decimals)?),
+        });
+        Some(())
+    }
+
+    /// Takes on more decimals, for all that follows and for this message's levels so far.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, price: Decimal, qty: Decimal) -> Option<Scale> {
+        let old = self.scale.unwrap_or_default();
+        let scale = Scale {
+            price_decimals: old.price_decimals.max(price.decimals).max(self.price_decimals_min),
+            qty_decimals: old.qty_decimals.max(qty.decimals),
+        };
+        let price_factor =
+            10i64.checked_pow(u32::from(scale.price_decimals - old.price_decimals))?;
+        let qty_factor = 10i64.checked_pow(u32::from(scale.qty_decimals - old.qty_decimals))?;
+        for change in &mut self.out.changes[self.first_change as usize..] {
+            change.price = Price::new(change.price.units().checked_mul(price_factor)?);
+            change.qty = Qty::new(change.qty.units().checked_mul(qty_factor)?);
+        }
+        *self.scale = Some(scale);
+        self.out.updates.push(Update::Scale { instrument: self.id, scale });
+        Some(scale)
+    }
+
+    /// Every `[price, qty, …]` of a JSON array.
+    pub(crate) fn levels<'f>(
+        &mut self,
+        frame: &Frame<'f>,
+        side: Side,
+        levels: Raw<'f>,
+    ) -> Result<(), DecodeError> {
+        for level in frame.items(levels) {
+            let [price, qty] = frame.tuple(level?)?;
+            self.level(frame, side, price, qty)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the message over.
+    pub(crate) fn finish(self, kind: BookKind, facts: Facts) {
+        let changes = self.first_change..self.out.next_change();
+        self.out.updates.push(Update::Book(BookUpdate {
+            instrument: self.id,
+            kind,
+            changes,
+            exchange_at: facts.exchange_at,
+            sequence: facts.sequence,
+            checksum: facts.checksum,
+            depth: facts.depth,
+        }));
+    }
+}

@@ -1,0 +1,260 @@
+//! One venue's decoder: the state machine behind a session's connections.
+
+use crate::{
+    Counts, DecodeError, Instruments, Sync, Venue, binance::Binance, bitfinex::Bitfinex,
+    bitmex::Bitmex, bybit::Bybit, coinbase::Coinbase, coinbase_exchange::CoinbaseExchange,
+    context::Context, json::Frame, kraken::Kraken, kraken_futures::KrakenFutures, okx::Okx,
+    protocol::Protocol,
+};
+use tickhawk_market::{ConnectionId, InstrumentId, Level, StaleCause, UnixNanos, Update, Updates};
+
+/// Bounds on what input may make us hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest frame or REST reply read. 16 MiB: a real Coinbase snapshot is 5 MB.
+    pub frame_bytes: usize,
+    /// Most instruments a session may name. 4,096: more than any venue lists of one kind.
+    pub instruments: usize,
+    /// Bytes of diffs one instrument may buffer while it waits for a REST snapshot; the oldest go
+    /// first, and a snapshot that then does not reach the rest is asked for again. 4 MiB: a minute
+    /// and more of the busiest Binance book.
+    pub buffered_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { frame_bytes: 16 << 20, instruments: 4_096, buffered_bytes: 4 << 20 }
+    }
+}
+
+/// A venue's decoder. One serves all connections of one venue in a session.
+#[derive(Debug)]
+pub struct Decoder {
+    venue: Venue,
+    limits: Limits,
+    instruments: Instruments,
+    counts: Counts,
+    protocol: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Binance(Binance),
+    Bitfinex(Bitfinex),
+    Bitmex(Bitmex),
+    Bybit(Bybit),
+    Coinbase(Coinbase),
+    CoinbaseExchange(CoinbaseExchange),
+    Kraken(Kraken),
+    KrakenFutures(KrakenFutures),
+    Okx(Okx),
+}
+
+/// Calls one method of whichever protocol it is.
+macro_rules! protocol {
+    ($kind:expr, $protocol:ident => $call:expr) => {
+        match $kind {
+            Kind::Binance($protocol) => $call,
+            Kind::Bitfinex($protocol) => $call,
+            Kind::Bitmex($protocol) => $call,
+            Kind::Bybit($protocol) => $call,
+            Kind::Coinbase($protocol) => $call,
+            Kind::CoinbaseExchange($protocol) => $call,
+            Kind::Kraken($protocol) => $call,
+            Kind::KrakenFutures($protocol) => $call,
+            Kind::Okx($protocol) => $call,
+        }
+    };
+}
+
+impl Decoder {
+    /// A decoder for `venue`; `symbols`, where given, are the only instruments taken (the venue's
+    /// own spelling).
+    pub fn new(venue: Venue, symbols: Option<Vec<String>>, limits: Limits) -> Self {
+        let protocol = match venue {
+            Venue::Binance | Venue::BinanceUs => Kind::Binance(Binance::spot()),
+            Venue::BinanceFutures | Venue::BinanceDelivery => Kind::Binance(Binance::futures()),
+            Venue::Bybit | Venue::BybitSpot => Kind::Bybit(Bybit::default()),
+            Venue::Okx => Kind::Okx(Okx::default()),
+            Venue::Coinbase => Kind::Coinbase(Coinbase::default()),
+            Venue::CoinbaseExchange => Kind::CoinbaseExchange(CoinbaseExchange::default()),
+            Venue::Kraken => Kind::Kraken(Kraken::default()),
+            Venue::KrakenFutures => Kind::KrakenFutures(KrakenFutures::default()),
+            Venue::Bitmex => Kind::Bitmex(Bitmex::default()),
+            Venue::Bitfinex => Kind::Bitfinex(Bitfinex::default()),
+        };
+        let instruments = Instruments::new(symbols, limits.instruments);
+        Self { venue, limits, instruments, counts: Counts::default(), protocol }
+    }
+
+    /// Lets the prices of instruments named from now on carry at least these decimals: those of
+    /// ticks known beforehand, so that one tick is a whole number of price units. `others` is for
+    /// symbols not listed.
+    pub fn expect_price_decimals(&mut self, by_symbol: Vec<(String, u8)>, others: u8) {
+        self.instruments.expect_price_decimals(by_symbol, others);
+    }
+
+    /// Whose messages these are.
+    pub fn venue(&self) -> Venue {
+        self.venue
+    }
+
+    /// The instruments named so far.
+    pub fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Decodes one WebSocket frame, adding to `out`.
+    ///
+    /// # Errors
+    /// If the frame cannot be read; what it held is lost, and on venues where no later message
+    /// would show the loss, every book of the connection has gone Stale in `out`.
+    #[inline]
+    pub fn frame(
+        &mut self,
+        connection: ConnectionId,
+        received_at: UnixNanos,
+        bytes: &[u8],
+        out: &mut Updates,
+    ) -> Result<(), DecodeError> {
+        let _ = received_at;
+        self.input(connection, bytes, out, |protocol, context, frame| {
+            protocol!(protocol, protocol => protocol.frame(context, frame))
+        })
+    }
+
+    /// Decodes the reply to a REST request: a book snapshot or instrument metadata, told by `url`
+    /// where it is known. `status` is the HTTP status, where known.
+    ///
+    /// # Errors
+    /// If the body cannot be read; a snapshot still awaited is asked for again.
+    pub fn rest_reply(
+        &mut self,
+        connection: ConnectionId,
+        url: Option<&str>,
+        status: Option<u16>,
+        body: &[u8],
+        out: &mut Updates,
+    ) -> Result<(), DecodeError> {
+        self.input(connection, body, out, |protocol, context, frame| {
+            protocol!(protocol, protocol => protocol.rest_reply(context, frame, url, status))
+        })
+    }
+
+    /// The connection opened: what belongs to a connection starts afresh.
+    pub fn opened(&mut self, connection: ConnectionId, out: &mut Updates) {
+        let (protocol, mut context) = self.parts(connection, out);
+        protocol!(protocol, protocol => protocol.connection_reset(&mut context));
+    }
+
+    /// What we sent on the connection, as a recording tells it: subscriptions name depths and
+    /// symbols that replies may leave out.
+    pub fn sent(&mut self, connection: ConnectionId, bytes: &[u8], out: &mut Updates) {
+        let (protocol, mut context) = self.parts(connection, out);
+        let sent = Frame::new(bytes)
+            .and_then(|frame| protocol!(protocol, protocol => protocol.sent(&mut context, frame)));
+        context.counts.unknown_types += u64::from(sent.is_err());
+    }
+
+    /// The connection closed: every book that came by it is Stale.
+    pub fn closed(&mut self, connection: ConnectionId, out: &mut Updates) {
+        let (protocol, mut context) = self.parts(connection, out);
+        context.stale_connection(StaleCause::Closed);
+        protocol!(protocol, protocol => protocol.connection_reset(&mut context));
+    }
+
+    /// The book built from these messages was found wrong (crossed, checksum, too many levels):
+    /// asks for what would put it right. Diffs go on meanwhile, the sequence being whole.
+    #[cold]
+    pub fn suspect(&mut self, instrument: InstrumentId, out: &mut Updates) {
+        if self.instruments.get(instrument).sync != Sync::Live {
+            return;
+        }
+        let connection = self.instruments.get(instrument).connection;
+        let (protocol, mut context) = self.parts(connection.unwrap_or(ConnectionId(0)), out);
+        context.instruments.get_mut(instrument).sync = Sync::Suspect;
+        context.counts.stale_otherwise += 1;
+        let request = protocol!(protocol, protocol => protocol.resync(instrument));
+        context.request(request);
+    }
+
+    /// How many levels a side [`Decoder::checksum_matches`] wants to see; 0 on venues without
+    /// checksums.
+    pub fn checksum_levels(&self) -> usize {
+        protocol!(&self.protocol, protocol => protocol.checksum_levels())
+    }
+
+    /// Whether the venue's checksum is that of these best levels, best first.
+    pub fn checksum_matches(
+        &mut self,
+        instrument: InstrumentId,
+        checksum: u32,
+        bids: &[Level],
+        asks: &[Level],
+    ) -> bool {
+        let scale = self.instruments.get(instrument).scale.unwrap_or_default();
+        protocol!(&mut self.protocol, protocol => {
+            protocol.checksum_matches(instrument, scale, checksum, bids, asks)
+        })
+    }
+
+    fn parts<'a>(
+        &'a mut self,
+        connection: ConnectionId,
+        out: &'a mut Updates,
+    ) -> (&'a mut Kind, Context<'a>) {
+        let context = Context {
+            instruments: &mut self.instruments,
+            counts: &mut self.counts,
+            out,
+            connection,
+            buffered_bytes_limit: self.limits.buffered_bytes,
+        };
+        (&mut self.protocol, context)
+    }
+
+    #[inline]
+    fn input<'f>(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &'f [u8],
+        out: &mut Updates,
+        decode: impl FnOnce(&mut Kind, &mut Context<'_>, Frame<'f>) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.counts.inputs += 1;
+        let first_change = out.changes.len();
+        let limit = self.limits.frame_bytes;
+        let frame = if bytes.len() > limit {
+            Err(DecodeError::Oversized { bytes: bytes.len(), limit })
+        } else {
+            Frame::new(bytes)
+        };
+        let (protocol, mut context) = self.parts(connection, out);
+        let result = frame.and_then(|frame| decode(protocol, &mut context, frame));
+        if result.is_err() {
+            self.malformed(connection, first_change, out);
+        }
+        result
+    }
+
+    /// Keeps the whole messages that came before the damage, drops the levels of the one it hit.
+    #[cold]
+    #[inline(never)]
+    fn malformed(&mut self, connection: ConnectionId, first_change: usize, out: &mut Updates) {
+        let finished = out.updates.iter().rev().find_map(|update| match update {
+            Update::Book(book) => Some(book.changes.end as usize),
+            _ => None,
+        });
+        out.changes.truncate(finished.unwrap_or(first_change).max(first_change));
+        let (protocol, mut context) = self.parts(connection, out);
+        context.counts.malformed += 1;
+        if protocol!(protocol, protocol => protocol.loses_silently()) {
+            context.stale_connection(StaleCause::Malformed);
+        }
+    }
+}

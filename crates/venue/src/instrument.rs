@@ -1,0 +1,148 @@
+//! The instruments of a session, in the order their venue named them.
+
+use tickhawk_market::{ConnectionId, InstrumentId, Scale};
+
+/// Where an instrument's book messages stand in the venue's sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// No book message seen.
+    #[default]
+    Empty,
+    /// Diffs seen, waiting for a snapshot.
+    Syncing,
+    /// Snapshot and every diff since.
+    Live,
+    /// The sequence is whole, but the book built from it was found wrong (checksum, crossed):
+    /// diffs go on, a snapshot has been asked for.
+    Suspect,
+    /// The sequence broke: nothing is passed on until a snapshot.
+    Stale,
+}
+
+impl Sync {
+    /// Whether diffs are passed on.
+    pub fn passes_diffs(self) -> bool {
+        matches!(self, Self::Live | Self::Suspect)
+    }
+}
+
+/// One instrument.
+#[derive(Clone, Debug)]
+pub struct Instrument {
+    /// The venue's own symbol.
+    pub symbol: String,
+    /// Decimals its integers carry now; `None` until the first number.
+    pub scale: Option<Scale>,
+    /// Decimals its prices carry at least: those of its tick, once known.
+    pub price_decimals_min: u8,
+    /// Where its book stands.
+    pub sync: Sync,
+    /// The connection its book messages come by.
+    pub connection: Option<ConnectionId>,
+}
+
+/// The instruments of a session.
+#[derive(Debug)]
+pub struct Instruments {
+    entries: Vec<Instrument>,
+    /// Symbols with their ids, sorted by symbol.
+    by_symbol: Vec<(String, InstrumentId)>,
+    /// Sorted; only these are taken, where given.
+    wanted: Option<Vec<String>>,
+    limit: usize,
+    /// Decimals of the tick of each instrument, as far as known before any message; the second is
+    /// for those not listed.
+    price_decimals_min: (Vec<(String, u8)>, u8),
+}
+
+impl Instruments {
+    pub(crate) fn new(wanted: Option<Vec<String>>, limit: usize) -> Self {
+        let wanted = wanted.map(|mut symbols| {
+            symbols.sort_unstable();
+            symbols
+        });
+        Self {
+            entries: Vec::new(),
+            by_symbol: Vec::new(),
+            wanted,
+            limit,
+            price_decimals_min: (Vec::new(), 0),
+        }
+    }
+
+    /// Takes note of tick decimals known before any message, for instruments named from now on.
+    pub(crate) fn expect_price_decimals(&mut self, by_symbol: Vec<(String, u8)>, others: u8) {
+        self.price_decimals_min = (by_symbol, others);
+    }
+
+    /// How many there are; ids run from 0 to this.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none has been named.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// One instrument.
+    ///
+    /// # Panics
+    /// If the id is not one of this session's.
+    pub fn get(&self, id: InstrumentId) -> &Instrument {
+        &self.entries[id.index()]
+    }
+
+    pub(crate) fn get_mut(&mut self, id: InstrumentId) -> &mut Instrument {
+        &mut self.entries[id.index()]
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (InstrumentId, &Instrument)> {
+        self.entries.iter().enumerate().map(|(index, entry)| (InstrumentId(index as u32), entry))
+    }
+
+    /// The instrument of that symbol, if it has been named.
+    pub fn find(&self, symbol: &str) -> Option<InstrumentId> {
+        let found = self.by_symbol.binary_search_by(|(name, _)| name.as_str().cmp(symbol));
+        found.ok().map(|at| self.by_symbol[at].1)
+    }
+
+    /// The instrument of that symbol, named now if it has not been; `None` if it is not wanted or
+    /// the limit is reached.
+    #[inline]
+    pub(crate) fn find_or_add(&mut self, symbol: &str) -> Option<InstrumentId> {
+        self.find(symbol).or_else(|| self.add(symbol))
+    }
+
+    /// As [`Instruments::find_or_add`], but adds only a symbol that was asked for by name.
+    pub(crate) fn find_or_add_wanted(&mut self, symbol: &str) -> Option<InstrumentId> {
+        let found = self.find(symbol);
+        if found.is_some() || self.wanted.is_none() { found } else { self.add(symbol) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, symbol: &str) -> Option<InstrumentId> {
+        let wanted = |symbols: &Vec<String>| {
+            symbols.binary_search_by(|wanted| wanted.as_str().cmp(symbol)).is_ok()
+        };
+        if !self.wanted.as_ref().is_none_or(wanted) || self.entries.len() >= self.limit {
+            return None;
+        }
+        let id = InstrumentId(self.entries.len() as u32);
+        let (listed, others) = &self.price_decimals_min;
+        let expected = listed.iter().find(|(name, _)| name == symbol);
+        let price_decimals_min = expected.map_or(*others, |(_, decimals)| *decimals);
+        let at = self.by_symbol.partition_point(|(name, _)| name.as_str() < symbol);
+        self.by_symbol.insert(at, (symbol.to_owned(), id));
+        self.entries.push(Instrument {
+            symbol: symbol.to_owned(),
+            scale: None,
+            price_decimals_min,
+            sync: Sync::Empty,
+            connection: None,
+        });
+        Some(id)
+    }
+}
