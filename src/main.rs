@@ -1,2 +1,53 @@
-//! Tickhawk.
-fn main() {}
+//! Order books in, ONNX signals out, within a microsecond or two, and proof of how fast.
+
+mod check;
+mod cli;
+mod config;
+mod convert;
+mod doctor;
+mod features;
+mod inspect;
+mod listener;
+mod model;
+mod replay;
+mod report;
+mod session;
+mod simulate;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How a command that ran to its end ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All well.
+    Done,
+    /// It ran, but a check failed; what and why is on stderr.
+    CheckFailed,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Replay(args) => replay::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Features(args) => features::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Model(args) => model::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Doctor(args) => doctor::run(args),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Err(error) if report::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

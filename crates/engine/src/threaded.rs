@@ -1,0 +1,262 @@
+//! Both stages on threads of their own, the ring between them, a bounded queue to the writer.
+
+use crate::{
+    CoreError, DecisionStage, Listener, MarketSink, MarketStage, Notice, Record, Source,
+    pin_to_core,
+};
+use crossbeam_queue::ArrayQueue;
+use std::{
+    hint,
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+use tickhawk_feature::{FRAME_WORDS, FeatureFrame};
+use tickhawk_handoff::{GatedWriter, Geometry, HeapRegion, Pop, Reader, Writer, gated, lossy};
+use tickhawk_market::{ConnectionId, InstrumentId, StaleCause};
+use tickhawk_signal::Signal;
+use tickhawk_venue::DecodeError;
+
+/// Slots of the ring. 1,024: six times the largest burst recorded (161 messages in a millisecond),
+/// and small enough to stay in a core's second-level cache.
+const RING_SLOTS: usize = 1_024;
+
+/// Signals that may wait for the writer: a second of the busiest recording.
+const SIGNAL_QUEUE_CAPACITY: usize = 4_096;
+
+/// Notices that may wait for the writer; instruments are bounded below this, others are dropped.
+const NOTICE_CAPACITY: usize = 8_192;
+
+/// How long the writer sleeps when it has nothing to do. It is cold: waking it would cost the
+/// inference thread a system call a signal.
+const WRITER_NAP: Duration = Duration::from_micros(100);
+
+/// Tries before a spinning thread lets others run, where it shares its core.
+const SPINS_BEFORE_YIELD: u32 = 256;
+
+/// Which cores the two threads are pinned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cores {
+    /// The market thread's.
+    pub market: usize,
+    /// The inference thread's.
+    pub inference: usize,
+}
+
+/// How the two threads are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadedOptions {
+    /// Pin them; `None` leaves them to the host.
+    pub cores: Option<Cores>,
+    /// Overwrite frames the inference thread is too slow for, as live does, instead of waiting.
+    pub lossy: bool,
+}
+
+/// What is left when both threads are done.
+#[derive(Debug)]
+pub struct ThreadedOutcome<E> {
+    /// The first stage, for its reports.
+    pub market: MarketStage,
+    /// The second stage, for its reports.
+    pub decision: DecisionStage,
+    /// Frames overwritten before they were read.
+    pub missed_frames: u64,
+    /// Signals dropped because the writer's queue was full; 0 unless lossy.
+    pub dropped_signals: u64,
+    /// Threads that could not be pinned.
+    pub pin_failures: Vec<CoreError>,
+    /// What stopped the source, if it did not end.
+    pub source_error: Option<E>,
+}
+
+/// Runs the source to its end on a market thread and an inference thread; the calling thread is
+/// the writer: it alone hears signals and notices, and may block.
+pub fn run_threaded<S: Source + Send>(
+    source: &mut S,
+    market: MarketStage,
+    decision: DecisionStage,
+    options: ThreadedOptions,
+    listener: &mut impl Listener,
+) -> ThreadedOutcome<S::Error> {
+    let geometry = Geometry::new(RING_SLOTS, FRAME_WORDS)
+        .expect("the slot count is a power of two and the frame's size is not zero");
+    let (writer, reader) = if options.lossy {
+        let (writer, reader) = lossy(geometry);
+        (FrameWriter::Lossy(writer), reader)
+    } else {
+        let (writer, reader) = gated(geometry);
+        (FrameWriter::Gated(writer), reader)
+    };
+    let signals = ArrayQueue::new(SIGNAL_QUEUE_CAPACITY);
+    let (notices, heard) = sync_channel(NOTICE_CAPACITY);
+    let (done, dropped_signals) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let market = scope.spawn(|| {
+            let pinned = options.cores.map_or(Ok(()), |cores| pin_to_core(cores.market));
+            let (market, error) = run_market(source, market, writer, notices);
+            (market, error, pinned.err())
+        });
+        let inference = scope.spawn(|| {
+            let pinned = options.cores.map_or(Ok(()), |cores| pin_to_core(cores.inference));
+            let dropped = options.lossy.then_some(&dropped_signals);
+            let (decision, missed) = run_decision(decision, reader, &signals, dropped);
+            done.store(true, Ordering::Release);
+            (decision, missed, pinned.err())
+        });
+        write_until_done(&signals, &heard, &done, listener, || inference.is_finished());
+        let (market, source_error, market_pin) = join(market);
+        let (decision, missed_frames, inference_pin) = join(inference);
+        ThreadedOutcome {
+            market,
+            decision,
+            missed_frames,
+            dropped_signals: dropped_signals.load(Ordering::Relaxed),
+            pin_failures: market_pin.into_iter().chain(inference_pin).collect(),
+            source_error,
+        }
+    })
+}
+
+/// A panic on either thread goes on here: it is a mistake of ours, not of the input.
+fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
+    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run_market<S: Source>(
+    source: &mut S,
+    mut market: MarketStage,
+    writer: FrameWriter,
+    notices: SyncSender<Notice>,
+) -> (MarketStage, Option<S::Error>) {
+    let clock = market.clock().clone();
+    let mut sink = RingSink { writer, notices };
+    loop {
+        match source.next_record() {
+            Ok(Some(Record { connection, received_at, input })) => {
+                market.step(connection, received_at, clock.now(), input, &mut sink);
+            }
+            Ok(None) => return (market, None),
+            Err(error) => return (market, Some(error)),
+        }
+    }
+}
+
+fn run_decision(
+    mut decision: DecisionStage,
+    mut reader: Reader<HeapRegion>,
+    signals: &ArrayQueue<Signal>,
+    dropped: Option<&AtomicU64>,
+) -> (DecisionStage, u64) {
+    let mut words = [0u64; FRAME_WORDS];
+    let mut idle = 0;
+    loop {
+        match reader.pop(&mut words) {
+            Pop::Item { len } => {
+                idle = 0;
+                let popped_mono = decision.clock().now();
+                let frame = FeatureFrame::from_words(&words[..len])
+                    .expect("the market thread writes whole frames");
+                if let Some(signal) = decision.step(&frame, popped_mono) {
+                    hand_over(signals, signal, dropped);
+                }
+            }
+            Pop::Missed { .. } => {}
+            Pop::Empty => spin(&mut idle),
+            Pop::Closed => return (decision, reader.missed_count()),
+        }
+    }
+}
+
+fn hand_over(signals: &ArrayQueue<Signal>, signal: Signal, dropped: Option<&AtomicU64>) {
+    let mut waiting = 0;
+    let mut refused = signals.push(signal);
+    while let Err(signal) = refused {
+        if let Some(dropped) = dropped {
+            dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        spin(&mut waiting);
+        refused = signals.push(signal);
+    }
+}
+
+fn spin(count: &mut u32) {
+    *count += 1;
+    if count.is_multiple_of(SPINS_BEFORE_YIELD) {
+        thread::yield_now();
+    } else {
+        hint::spin_loop();
+    }
+}
+
+fn write_until_done(
+    signals: &ArrayQueue<Signal>,
+    heard: &Receiver<Notice>,
+    done: &AtomicBool,
+    listener: &mut impl Listener,
+    finished: impl Fn() -> bool,
+) {
+    loop {
+        // Read before draining: what was pushed before `done` is then seen by this drain.
+        let last = done.load(Ordering::Acquire) || finished();
+        let mut wrote = false;
+        while let Some(signal) = signals.pop() {
+            // The instrument's notice was sent before its first frame was.
+            heard.try_iter().for_each(|notice| listener.notice(notice));
+            listener.signal(&signal);
+            wrote = true;
+        }
+        if last {
+            // The market thread has hung up: this ends.
+            heard.iter().for_each(|notice| listener.notice(notice));
+            return;
+        }
+        if !wrote {
+            heard.try_iter().for_each(|notice| listener.notice(notice));
+            thread::sleep(WRITER_NAP);
+        }
+    }
+}
+
+enum FrameWriter {
+    Gated(GatedWriter<HeapRegion>),
+    Lossy(Writer<HeapRegion>),
+}
+
+struct RingSink {
+    writer: FrameWriter,
+    notices: SyncSender<Notice>,
+}
+
+impl MarketSink for RingSink {
+    fn frame(&mut self, frame: &FeatureFrame) {
+        match &mut self.writer {
+            FrameWriter::Lossy(writer) => writer.push(frame.as_words()),
+            FrameWriter::Gated(writer) => {
+                let mut waiting = 0;
+                while !writer.try_push(frame.as_words()) {
+                    if writer.is_reader_gone() {
+                        return;
+                    }
+                    spin(&mut waiting);
+                }
+            }
+        }
+    }
+
+    fn instrument(&mut self, id: InstrumentId, symbol: &str) {
+        // Waits for room: without its name no signal of it could be written.
+        let _ = self.notices.send(Notice::Instrument { id, symbol: symbol.to_owned() });
+    }
+
+    fn stale(&mut self, id: InstrumentId, cause: StaleCause) {
+        let _ = self.notices.try_send(Notice::Stale { id, cause });
+    }
+
+    fn malformed(&mut self, connection: ConnectionId, error: DecodeError) {
+        let _ = self.notices.try_send(Notice::Malformed { connection, error });
+    }
+}

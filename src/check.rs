@@ -1,0 +1,105 @@
+//! `tickhawk check`: what a run would use, without running.
+
+use crate::{
+    Outcome,
+    cli::CheckArgs,
+    config::{Config, Origin},
+    model::ModelCard,
+    replay,
+};
+use anyhow::Result;
+use serde::Serialize;
+use std::thread;
+use tickhawk_engine::{Cores, pin_to_core};
+use tickhawk_feature::FeaturePlan;
+use tickhawk_market::{Decimal, DecimalText};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Resolved {
+    values: Vec<Value>,
+    model: ModelCard,
+    problems: Vec<String>,
+}
+
+/// One resolved value and who said so.
+#[derive(Serialize)]
+struct Value {
+    key: String,
+    value: String,
+    from: Origin,
+}
+
+/// Runs the command.
+pub fn run(args: CheckArgs) -> Result<Outcome> {
+    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let mut problems = Vec::new();
+    let model = replay::load_model(&config)?;
+    if let Some(names) = &config.features
+        && let Err(mismatch) = model.check_features(names)
+    {
+        problems.push(mismatch.to_string());
+    }
+    if let Err(error) = FeaturePlan::compile(model.contract().features(), config.plan.clone()) {
+        problems.push(error.to_string());
+    }
+    problems.extend(args.cores.map(check_cores).unwrap_or_default());
+    let resolved = Resolved { values: values(&config), model: ModelCard::new(&model), problems };
+    if args.json {
+        println!("{}", sonic_rs::to_string(&resolved)?);
+    } else {
+        for Value { key, value, from } in &resolved.values {
+            println!("{key:<34} {value:<24} ({from:?})");
+        }
+        resolved.model.print();
+    }
+    for problem in &resolved.problems {
+        eprintln!("problem: {problem}");
+    }
+    Ok(if resolved.problems.is_empty() { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+fn values(config: &Config) -> Vec<Value> {
+    let value = |key: &str, value: String, from| Value { key: key.to_owned(), value, from };
+    let text =
+        |tick: &Decimal| DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string();
+    let model = config
+        .model
+        .as_ref()
+        .map_or(replay::BUNDLED_MODEL.to_owned(), |path| path.display().to_string());
+    let mut values = vec![
+        value("model.path", model, config.model_origin),
+        value("policy.enter", config.thresholds.0.to_string(), config.policy_origin),
+        value("policy.exit", config.thresholds.1.to_string(), config.policy_origin),
+        value(
+            "book.levels_per_side",
+            config.book_limits.levels_per_side.to_string(),
+            config.book_origin,
+        ),
+        value(
+            "book.crossed_messages",
+            config.crossed_messages.map_or("the venue's".to_owned(), |count| count.to_string()),
+            config.crossed_origin,
+        ),
+        value(
+            "features.window_capacity_events",
+            config.plan.window_capacity.to_string(),
+            config.window_origin,
+        ),
+    ];
+    for (symbol, tick) in &config.tick_sizes {
+        values.push(value(&format!("instruments.{symbol}.tick_size"), text(tick), Origin::File));
+    }
+    if let Some(tick) = &config.tick_size {
+        values.push(value("tick_size", text(tick), Origin::Flag));
+    }
+    values
+}
+
+/// Pins a thread to each, which is the one way to know.
+fn check_cores(cores: Cores) -> Vec<String> {
+    let try_core = |core| thread::spawn(move || pin_to_core(core)).join();
+    let results = [cores.market, cores.inference].map(try_core);
+    let failures = results.into_iter().filter_map(|result| result.ok()?.err());
+    failures.map(|error| error.to_string()).collect()
+}

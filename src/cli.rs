@@ -1,0 +1,300 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use tickhawk_market::Decimal;
+use tickhawk_venue::Venue;
+
+/// Order books in, ONNX signals out, within a microsecond or two, and proof of how fast.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Score a recording with a model, through the steps live trading uses.
+    ///
+    /// Example: tickhawk replay btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
+    /// --model models/mlp/1/model.onnx --signals signals.jsonl
+    Replay(ReplayArgs),
+    /// Build the books of a recording and print what became of each, with digests of its path.
+    ///
+    /// Example: tickhawk inspect KRAKEN.ws.50.0 --venue kraken --json
+    Inspect(InspectArgs),
+    /// Write the exact feature frames a model would see, as Parquet.
+    ///
+    /// Example: tickhawk features btcusdt_20240718.gz --venue binance-futures --tick-size 0.1 --out
+    /// btcusdt.parquet
+    Features(FeaturesArgs),
+    /// Write a recording of a seeded synthetic market in a venue's wire format.
+    ///
+    /// Example: tickhawk simulate --venue okx --seed 7 --seconds 60 --out okx.jsonl.zst
+    Simulate(SimulateArgs),
+    /// Rewrite recordings in another container.
+    ///
+    /// Example: tickhawk convert session.jsonl.zst --to hftbacktest --out converted/
+    Convert(ConvertArgs),
+    /// Stamp a contract into a model file, or check one.
+    ///
+    /// Example: tickhawk model check models/mlp/1/model.onnx
+    Model(ModelArgs),
+    /// Print the resolved config and where each value came from; check model and cores. Connects
+    /// nowhere.
+    ///
+    /// Example: tickhawk check --config tickhawk.toml
+    Check(CheckArgs),
+    /// Say what this host is, and what it lacks for low latency.
+    ///
+    /// Example: tickhawk doctor --json
+    Doctor(DoctorArgs),
+}
+
+/// Which recordings, and what of them.
+#[derive(Debug, Args)]
+pub struct RecordingArgs {
+    /// Recordings, in order: hftbacktest collector files, cryptofeed captures, Tickhawk's own, bare
+    /// JSON lines; gz or zst.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub venue: VenueArgs,
+}
+
+/// Whose messages, and which instruments.
+#[derive(Debug, Args)]
+pub struct VenueArgs {
+    /// Whose messages they are.
+    #[arg(long, value_name = "SLUG")]
+    pub venue: Option<Venue>,
+    /// The only instruments to take, in the venue's own spelling.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub symbols: Option<Vec<String>>,
+}
+
+/// The model, the features and the rest of the config.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// A TOML config; flags stand over it.
+    #[arg(long, value_name = "F")]
+    pub config: Option<PathBuf>,
+    /// The tick of every instrument whose own the config does not name, such as 0.10.
+    #[arg(long, value_name = "SIZE", value_parser = parse_decimal)]
+    pub tick_size: Option<Decimal>,
+}
+
+/// `tickhawk replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Recordings, in order; without any, the bundled one.
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub venue: VenueArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The model; without one, the config's, else the bundled one.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    /// Who calls the two steps.
+    #[arg(long, value_enum, default_value_t = Runner::Inline)]
+    pub runner: Runner,
+    /// Pin the threads of the threaded runner: the market thread's core and the inference thread's.
+    #[arg(long, value_name = "M,I", value_parser = parse_cores)]
+    pub cores: Option<tickhawk_engine::Cores>,
+    /// Where signals go, as JSON lines; `-` is stdout. Without it, the first few are shown.
+    #[arg(long, value_name = "F|-")]
+    pub signals: Option<PathBuf>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "F.json")]
+    pub report: Option<PathBuf>,
+    /// Write one HdrHistogram percentile file a stage into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub hgrm: Option<PathBuf>,
+}
+
+/// Who calls the two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Runner {
+    /// One thread does both.
+    Inline,
+    /// A market thread and an inference thread with the ring between; every frame is scored.
+    Threaded,
+}
+
+/// `tickhawk inspect`
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    /// One JSON line per instrument, sorted by symbol, instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tickhawk features`
+#[derive(Debug, Args)]
+pub struct FeaturesArgs {
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Take the feature list of this model instead of the config's.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    /// The Parquet file to write.
+    #[arg(long, value_name = "F.parquet")]
+    pub out: PathBuf,
+}
+
+/// `tickhawk simulate`
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The venue whose wire format to write.
+    #[arg(long, value_name = "SLUG")]
+    pub venue: Venue,
+    /// How many of the synthetic instruments to list.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub instruments: u8,
+    /// The same seed gives the same bytes.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How long a stretch of market time.
+    #[arg(long, value_name = "S", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+    /// Market events, in thousandths of each instrument's own pace.
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub intensity_permille: u32,
+    /// The recording to write.
+    #[arg(long, value_name = "F.jsonl.zst")]
+    pub out: PathBuf,
+}
+
+/// `tickhawk convert`
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Recordings, in order.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The container to write.
+    #[arg(long, value_enum)]
+    pub to: Container,
+    /// The folder (hftbacktest: one gz a symbol and day) or file (tickhawk) to write.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+/// A container of recordings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Container {
+    /// gz files of `<receive ns> <json>` lines, as hftbacktest's converter reads them.
+    Hftbacktest,
+    /// zstd lines of Tickhawk's own, with connection events and REST replies.
+    Tickhawk,
+}
+
+/// `tickhawk model`
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+/// What to do with a model.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Write a contract into an ONNX file.
+    ///
+    /// Example: tickhawk model stamp raw.onnx --out models/obi/1/model.onnx --features obi_5,
+    /// spread_ticks --label mid_sign --horizon-ms 1000 --tick-size 0.10
+    Stamp(StampArgs),
+    /// Check a model's contract, and that its golden table comes out on this machine.
+    ///
+    /// Example: tickhawk model check models/obi/1/model.onnx --json
+    Check(ModelCheckArgs),
+}
+
+/// `tickhawk model stamp`
+#[derive(Debug, Args)]
+pub struct StampArgs {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// The file to write.
+    #[arg(long, value_name = "F.onnx")]
+    pub out: PathBuf,
+    /// The model's inputs by name, in order.
+    #[arg(long, value_name = "A,B", value_delimiter = ',', required = true)]
+    pub features: Vec<String>,
+    /// What the model predicts, in a word.
+    #[arg(long)]
+    pub label: String,
+    /// How far ahead it predicts.
+    #[arg(long, value_name = "MS")]
+    pub horizon_ms: u64,
+    /// The tick its features were computed with.
+    #[arg(long, value_name = "SIZE", value_parser = parse_decimal)]
+    pub tick_size: Option<Decimal>,
+    /// Inputs of the golden table, as a JSON array of arrays; without it, seeded numbers.
+    #[arg(long, value_name = "F.json")]
+    pub golden_inputs: Option<PathBuf>,
+}
+
+/// `tickhawk model check`
+#[derive(Debug, Args)]
+pub struct ModelCheckArgs {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// As one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tickhawk check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The model; without one, the config's, else the bundled one.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    /// Cores that a run would pin its threads to.
+    #[arg(long, value_name = "M,I", value_parser = parse_cores)]
+    pub cores: Option<tickhawk_engine::Cores>,
+    /// As one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tickhawk doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_decimal(text: &str) -> Result<Decimal, String> {
+    match Decimal::parse(text.as_bytes()) {
+        Ok(size) if size.mantissa > 0 => Ok(size),
+        Ok(_) => Err("wanted more than zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn parse_cores(text: &str) -> Result<tickhawk_engine::Cores, String> {
+    let wanted = || "wanted two core numbers, such as 0,1".to_owned();
+    let (market, inference) = text.split_once(',').ok_or_else(wanted)?;
+    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wanted());
+    let cores = tickhawk_engine::Cores { market: number(market)?, inference: number(inference)? };
+    match cores.market == cores.inference {
+        true => Err("the two threads need a core each".to_owned()),
+        false => Ok(cores),
+    }
+}

@@ -1,0 +1,257 @@
+//! The config: what was typed, and what is true.
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+use tickhawk_book::BookLimits;
+use tickhawk_engine::MarketOptions;
+use tickhawk_feature::{IMBALANCE_BUCKETS, Microprice, PlanOptions, SPREADS, VpinOptions};
+use tickhawk_market::Decimal;
+use tickhawk_signal::Policy;
+use tickhawk_venue::Venue;
+
+use crate::cli::ConfigArgs;
+
+/// The config file as typed. `config.example.toml` shows every key with its default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    #[serde(default)]
+    model: ModelSection,
+    #[serde(default)]
+    features: FeatureSection,
+    #[serde(default)]
+    policy: PolicySection,
+    #[serde(default)]
+    book: BookSection,
+    /// By the venue's own symbol.
+    #[serde(default)]
+    instruments: BTreeMap<String, InstrumentSection>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelSection {
+    /// The ONNX file; relative to the config's folder.
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeatureSection {
+    /// The plan, by name; the model's own list where there is a model.
+    names: Option<Vec<String>>,
+    /// Events a time window holds at most.
+    window_capacity_events: Option<usize>,
+    /// Stoikov's micro-price adjustments in ticks, a row per spread of 1 to 4 ticks, a column per
+    /// tenth of imbalance.
+    microprice_ticks: Option<Vec<Vec<f64>>>,
+    /// Base units a volume bucket of `vpin` holds, as text: `"50"`.
+    vpin_bucket_qty: Option<String>,
+    /// Buckets `vpin` averages over.
+    vpin_buckets: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicySection {
+    /// Score at which a decision is taken.
+    enter: Option<f32>,
+    /// Score below which it is left.
+    exit: Option<f32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BookSection {
+    /// Levels a side at most.
+    levels_per_side: Option<usize>,
+    /// Book messages in a row a book may stay crossed; the venue's own number without it.
+    crossed_messages: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstrumentSection {
+    /// One price step, as text: `"0.10"`.
+    tick_size: Option<String>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nobody said.
+    #[default]
+    Default,
+    /// The config file.
+    File,
+    /// A flag.
+    Flag,
+}
+
+/// The config with every relation checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The model, if one is named.
+    pub model: Option<PathBuf>,
+    /// Who named it.
+    pub model_origin: Origin,
+    /// The feature plan, if one is named.
+    pub features: Option<Vec<String>>,
+    /// What the plan is compiled with.
+    pub plan: PlanOptions,
+    /// Thresholds.
+    pub policy: Policy,
+    /// As typed, for reports: enter, exit.
+    pub thresholds: (f32, f32),
+    /// Who named them.
+    pub policy_origin: Origin,
+    /// How large books may grow.
+    pub book_limits: BookLimits,
+    /// Who said how large.
+    pub book_origin: Origin,
+    /// How long books may stay crossed.
+    pub crossed_messages: Option<u32>,
+    /// Who said how long.
+    pub crossed_origin: Origin,
+    /// Who said how many events windows hold.
+    pub window_origin: Origin,
+    /// Ticks by symbol.
+    pub tick_sizes: Vec<(String, Decimal)>,
+    /// The tick of all others.
+    pub tick_size: Option<Decimal>,
+}
+
+/// Thresholds without a config: a decision is taken when the probabilities of up and down differ
+/// by 0.2, and left when they differ by less than 0.05.
+const DEFAULT_THRESHOLDS: (f32, f32) = (0.2, 0.05);
+
+impl Config {
+    /// Defaults, then the file, then the flags.
+    pub fn resolve(args: &ConfigArgs, model: Option<&Path>) -> Result<Self> {
+        let (file, folder) = match &args.config {
+            None => (ConfigFile::default(), PathBuf::new()),
+            Some(path) => {
+                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                (read(path)?, folder)
+            }
+        };
+        let said_in = |said: bool| if said { Origin::File } else { Origin::Default };
+        let thresholds = (
+            file.policy.enter.unwrap_or(DEFAULT_THRESHOLDS.0),
+            file.policy.exit.unwrap_or(DEFAULT_THRESHOLDS.1),
+        );
+        let levels_per_side = file.book.levels_per_side;
+        if levels_per_side == Some(0) {
+            bail!("config `book.levels_per_side` is 0: a book needs room for a level a side");
+        }
+        if file.book.crossed_messages == Some(0) {
+            bail!("config `book.crossed_messages` is 0: 1 is the strictest");
+        }
+        let model_path = file.model.path.as_ref().map(|path| folder.join(path));
+        Ok(Self {
+            model_origin: match model {
+                Some(_) => Origin::Flag,
+                None => said_in(model_path.is_some()),
+            },
+            model: model.map(Path::to_owned).or(model_path),
+            plan: plan_options(&file.features)?,
+            features: file.features.names,
+            policy: Policy::new(thresholds.0, thresholds.1).context("config `policy`")?,
+            thresholds,
+            policy_origin: said_in(file.policy.enter.is_some() || file.policy.exit.is_some()),
+            book_limits: levels_per_side
+                .map_or(BookLimits::default(), |levels_per_side| BookLimits { levels_per_side }),
+            book_origin: said_in(levels_per_side.is_some()),
+            crossed_messages: file.book.crossed_messages,
+            crossed_origin: said_in(file.book.crossed_messages.is_some()),
+            window_origin: said_in(file.features.window_capacity_events.is_some()),
+            tick_sizes: tick_sizes(&file.instruments)?,
+            tick_size: args.tick_size,
+        })
+    }
+
+    /// What the market stage is built from.
+    pub fn market_options(
+        &self,
+        venue: Venue,
+        symbols: Option<Vec<String>>,
+        contract_tick_size: Option<Decimal>,
+    ) -> MarketOptions {
+        MarketOptions {
+            symbols,
+            tick_sizes: self.tick_sizes.clone(),
+            tick_size: self.tick_size,
+            contract_tick_size,
+            book_limits: self.book_limits,
+            crossed_messages_limit: self.crossed_messages,
+            ..MarketOptions::new(venue)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<ConfigFile> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("reading config `{}`", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in config `{}`", path.display()))
+}
+
+fn tick_sizes(instruments: &BTreeMap<String, InstrumentSection>) -> Result<Vec<(String, Decimal)>> {
+    let named = instruments.iter().filter_map(|(symbol, section)| {
+        let text = section.tick_size.as_ref()?;
+        Some((symbol, text, Decimal::parse(text.as_bytes())))
+    });
+    named
+        .map(|(symbol, text, size)| match size {
+            Ok(size) if size.mantissa > 0 => Ok((symbol.clone(), size)),
+            _ => bail!(
+                "config `instruments.{symbol}.tick_size` is `{text}`: wanted a number above zero"
+            ),
+        })
+        .collect()
+}
+
+fn plan_options(section: &FeatureSection) -> Result<PlanOptions> {
+    let mut options = PlanOptions::default();
+    if let Some(capacity) = section.window_capacity_events {
+        options.window_capacity = capacity;
+    }
+    if let Some(rows) = &section.microprice_ticks {
+        options.microprice = Some(microprice(rows)?);
+    }
+    options.vpin = match (&section.vpin_bucket_qty, section.vpin_buckets) {
+        (None, None) => None,
+        (Some(text), Some(buckets)) => {
+            let bucket = Decimal::parse(text.as_bytes())
+                .with_context(|| format!("config `features.vpin_bucket_qty` is `{text}`"))?;
+            Some(VpinOptions { bucket, buckets })
+        }
+        _ => bail!("config `features`: vpin_bucket_qty and vpin_buckets go together"),
+    };
+    Ok(options)
+}
+
+/// Spreads of 1 to 4 ticks, tenths of imbalance.
+fn microprice(rows: &[Vec<f64>]) -> Result<Microprice> {
+    let wanted = || {
+        format!(
+            "config `features.microprice_ticks`: wanted {SPREADS} rows of {IMBALANCE_BUCKETS} \
+             finite numbers"
+        )
+    };
+    let mut table = [[None; IMBALANCE_BUCKETS]; SPREADS];
+    anyhow::ensure!(rows.len() == SPREADS, wanted());
+    for (row, numbers) in table.iter_mut().zip(rows) {
+        anyhow::ensure!(numbers.len() == IMBALANCE_BUCKETS, wanted());
+        for (cell, number) in row.iter_mut().zip(numbers) {
+            anyhow::ensure!(number.is_finite(), wanted());
+            *cell = Some(*number);
+        }
+    }
+    Ok(Microprice::from_table(table))
+}

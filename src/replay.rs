@@ -1,0 +1,195 @@
+//! `tickhawk replay`: a recording through both steps to signals.
+
+use crate::{
+    Outcome,
+    cli::{ReplayArgs, Runner},
+    config::Config,
+    listener::SignalWriter,
+    report::{self, ReplayReport, notices_summary},
+    session::Recording,
+};
+use anyhow::{Context, Result};
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+use tickhawk_engine::{DecisionStage, Inline, MarketStage, Source, ThreadedOptions, run_threaded};
+use tickhawk_feature::FeaturePlan;
+use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
+use tickhawk_venue::Venue;
+
+/// The recording that is replayed when none is named; from the root of the repository.
+const BUNDLED_RECORDING: &str = "replay-data/binance-futures.jsonl.zst";
+
+/// The model that is used when none is named.
+pub const BUNDLED_MODEL: &str = "models/mlp/1/model.onnx";
+
+/// Signals that are shown when they are written nowhere.
+const SHOWN: u64 = 5;
+
+/// Runs the command.
+pub fn run(args: ReplayArgs) -> Result<Outcome> {
+    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let files = match args.files.is_empty() {
+        true => vec![bundled(BUNDLED_RECORDING)?],
+        false => args.files.clone(),
+    };
+    let (mut recording, venue) = Recording::open(&files, args.venue.venue)?;
+    let model = load_model(&config)?;
+    let plan = FeaturePlan::compile(model.contract().features(), config.plan.clone())?;
+    if let Some(names) = &config.features {
+        model.check_features(names)?;
+    }
+    eprintln!(
+        "{venue}: {} files; model {} {} on {}",
+        files.len(),
+        model.name(),
+        model.version(),
+        model.engine()
+    );
+    let tick_size = model.contract().tick_size();
+    let options = config.market_options(venue, args.venue.symbols.clone(), tick_size);
+    let clock = Clock::new();
+    let market = MarketStage::new(options, plan, clock.clone());
+    let decision = DecisionStage::new(model, config.policy, clock.clone());
+    let run = match &args.signals {
+        Some(path) => {
+            let out = open_signals(path)?;
+            run_stages(&args, &mut recording, venue, market, decision, out, u64::MAX)?
+        }
+        None => {
+            let out: Box<dyn Write> = Box::new(report::stdout());
+            run_stages(&args, &mut recording, venue, market, decision, out, SHOWN)?
+        }
+    };
+    recording.close();
+    finish(&args, &config, &files, venue, &run, &clock)
+}
+
+/// What is left of a run.
+struct Run {
+    market: MarketStage,
+    decision: DecisionStage,
+    signals: u64,
+}
+
+fn run_stages(
+    args: &ReplayArgs,
+    recording: &mut Recording,
+    venue: Venue,
+    market: MarketStage,
+    decision: DecisionStage,
+    out: Box<dyn Write>,
+    lines_max: u64,
+) -> Result<Run> {
+    let mut writer = SignalWriter::new(out, lines_max, venue, decision.model());
+    let reading = "reading the recording";
+    let (market, decision) = match args.runner {
+        Runner::Inline => {
+            let mut inline = Inline { market, decision };
+            while let Some(record) = recording.next_record().context(reading)? {
+                inline.step(&record, &mut writer);
+                if writer.failed() {
+                    break;
+                }
+            }
+            (inline.market, inline.decision)
+        }
+        Runner::Threaded => {
+            let options = ThreadedOptions { cores: args.cores, lossy: false };
+            let outcome = run_threaded(recording, market, decision, options, &mut writer);
+            for failure in &outcome.pin_failures {
+                eprintln!("warning: {failure}");
+            }
+            if let Some(error) = outcome.source_error {
+                return Err(error).context(reading);
+            }
+            (outcome.market, outcome.decision)
+        }
+    };
+    let signals = writer.finish().context("writing signals")?;
+    Ok(Run { market, decision, signals })
+}
+
+fn finish(
+    args: &ReplayArgs,
+    config: &Config,
+    files: &[PathBuf],
+    venue: Venue,
+    run: &Run,
+    clock: &Clock,
+) -> Result<Outcome> {
+    let latency = LatencyReport::new(run.decision.histograms(), ClockCheck::measure(clock));
+    let replay = ReplayReport::new(files, venue, config, &run.market, &run.decision, latency);
+    if args.signals.is_none() && run.signals > SHOWN {
+        eprintln!("… {} signals more; `--signals -` writes all", run.signals - SHOWN);
+    }
+    eprint!("{replay}");
+    if let Some(path) = &args.report {
+        let text = sonic_rs::to_string_pretty(&replay)?;
+        fs::write(path, text + "\n").with_context(|| format!("writing `{}`", path.display()))?;
+    }
+    if let Some(folder) = &args.hgrm {
+        write_hgrm(folder, &run.decision)
+            .with_context(|| format!("writing into `{}`", folder.display()))?;
+    }
+    notices_summary(run.market.decoder_counts());
+    report::tick_warnings(&run.market);
+    if run.market.counts().frames == 0 {
+        report::explain_no_frames(&run.market.reports());
+        return Ok(Outcome::CheckFailed);
+    }
+    if run.signals == 0 {
+        eprintln!(
+            "no signal: in {} frames the features of the model were never all valid, or it failed",
+            run.market.counts().frames
+        );
+        return Ok(Outcome::CheckFailed);
+    }
+    Ok(Outcome::Done)
+}
+
+fn open_signals(path: &Path) -> Result<Box<dyn Write>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(report::stdout()));
+    }
+    let file = File::create(path).with_context(|| format!("creating `{}`", path.display()))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+/// One percentile file a stage, in nanoseconds, as HdrHistogram's plotters read them.
+fn write_hgrm(folder: &Path, decision: &DecisionStage) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for stage in Stage::ALL {
+        let file = File::create(folder.join(format!("{}.hgrm", stage.name())))?;
+        let mut out = BufWriter::new(file);
+        decision.histograms().stage(stage).write_hgrm(&mut out, 1.0)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// The model the config names, else the bundled one.
+pub fn load_model(config: &Config) -> Result<Model> {
+    let path = match &config.model {
+        Some(path) => path.clone(),
+        None => bundled(BUNDLED_MODEL)?,
+    };
+    Ok(Model::load(&path, &RuntimeOptions::default())?)
+}
+
+/// A file of the repository: from the working directory, else from where this was built.
+pub fn bundled(path: &str) -> Result<PathBuf> {
+    let here = PathBuf::from(path);
+    if here.exists() {
+        return Ok(here);
+    }
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    anyhow::ensure!(
+        built.exists(),
+        "the bundled `{path}` is not here\nhint: run from the repository, or name a file"
+    );
+    Ok(built)
+}
