@@ -6,13 +6,13 @@ use crate::{
     config::{Config, Origin},
     model::ModelCard,
     replay,
+    report::tick_text,
 };
 use anyhow::Result;
 use serde::Serialize;
 use std::thread;
 use tickhawk_engine::{Cores, pin_to_core};
 use tickhawk_feature::FeaturePlan;
-use tickhawk_market::{Decimal, DecimalText};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -61,8 +61,6 @@ pub fn run(args: CheckArgs) -> Result<Outcome> {
 
 fn values(config: &Config) -> Vec<Value> {
     let value = |key: &str, value: String, from| Value { key: key.to_owned(), value, from };
-    let text =
-        |tick: &Decimal| DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string();
     let model = config
         .model
         .as_ref()
@@ -88,10 +86,14 @@ fn values(config: &Config) -> Vec<Value> {
         ),
     ];
     for (symbol, tick) in &config.tick_sizes {
-        values.push(value(&format!("instruments.{symbol}.tick_size"), text(tick), Origin::File));
+        values.push(value(
+            &format!("instruments.{symbol}.tick_size"),
+            tick_text(*tick),
+            Origin::File,
+        ));
     }
     if let Some(tick) = &config.tick_size {
-        values.push(value("tick_size", text(tick), Origin::Flag));
+        values.push(value("tick_size", tick_text(*tick), Origin::Flag));
     }
     values
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufWriter, Write},
 };
 use tickhawk_capture::{Session, Writer, convert_to_hftbacktest, convert_to_tickhawk};
@@ -17,6 +17,7 @@ pub fn run(args: ConvertArgs) -> Result<Outcome> {
     let out = args.out.display();
     match args.to {
         Container::Hftbacktest => {
+            fs::create_dir_all(&args.out).with_context(|| format!("creating `{out}`"))?;
             let written = convert_to_hftbacktest(&mut session, &args.out, |_| {})
                 .with_context(|| format!("converting into `{out}`"))?;
             for file in &written.files {

@@ -3,6 +3,7 @@
 use crate::{
     Outcome,
     cli::{ModelArgs, ModelCheckArgs, ModelCommand, StampArgs},
+    report::tick_text,
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -10,7 +11,6 @@ use std::fs;
 use tickhawk_inference::{
     Contract, Golden, InferenceError, Model, ModelFile, OrtModel, Output, RuntimeOptions,
 };
-use tickhawk_market::DecimalText;
 
 /// Rows of a golden table that is made up.
 const GOLDEN_ROWS: usize = 8;
@@ -84,7 +84,6 @@ impl ModelCard {
     /// Of a model that was loaded, and so kept its contract and golden table.
     pub fn new(model: &Model) -> Self {
         let contract = model.contract();
-        let tick = contract.tick_size();
         Self {
             name: model.name().to_owned(),
             version: model.version().to_owned(),
@@ -93,9 +92,7 @@ impl ModelCard {
             schema: contract.schema().to_owned(),
             label: contract.label().to_owned(),
             horizon_ms: contract.horizon_ms(),
-            tick_size: tick.map(|tick| {
-                DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string()
-            }),
+            tick_size: contract.tick_size().map(tick_text),
             steps: model.shape().steps,
             features: contract.features().to_vec(),
             golden_rows: contract.golden().inputs.len(),

@@ -136,7 +136,7 @@ fn finish(
             .with_context(|| format!("writing into `{}`", folder.display()))?;
     }
     notices_summary(run.market.decoder_counts());
-    report::tick_warnings(&run.market);
+    report::tick_warnings(&run.market, run.decision.model().contract().tick_size());
     if run.market.counts().frames == 0 {
         report::explain_no_frames(&run.market.reports());
         return Ok(Outcome::CheckFailed);

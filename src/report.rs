@@ -58,6 +58,19 @@ impl Complaints {
     }
 }
 
+/// An error and its causes, but for those it has already told of.
+pub fn causes(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// The word outputs use for a cause.
 pub const fn stale_cause_word(cause: StaleCause) -> &'static str {
     match cause {
@@ -113,10 +126,26 @@ pub fn explain_no_frames(reports: &[InstrumentReport]) {
     }
 }
 
+/// A tick as plain text.
+pub fn tick_text(tick: Decimal) -> String {
+    DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string()
+}
+
 /// Says which instruments have no tick though their features are counted in ticks.
-pub fn tick_warnings(market: &MarketStage) {
+pub fn tick_warnings(market: &MarketStage, contract_tick_size: Option<Decimal>) {
     if !market.plan().needs_tick() {
         return;
+    }
+    for report in market.reports() {
+        let (Some(used), Some(expected)) = (report.tick_size, contract_tick_size) else { continue };
+        if used.to_f64() != expected.to_f64() {
+            eprintln!(
+                "warning: the model was made for a tick of {}, that of {} is {}",
+                tick_text(expected),
+                report.symbol,
+                tick_text(used)
+            );
+        }
     }
     for report in market.reports().iter().filter(|report| report.tick_size.is_none()) {
         eprintln!(
@@ -275,9 +304,6 @@ impl CountsRow {
 
 impl InstrumentRow {
     fn new(report: InstrumentReport) -> Self {
-        let tick = |tick: Decimal| {
-            DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string()
-        };
         Self {
             state: report.state.as_str(),
             stale_cause: report.stale_cause.map(stale_cause_word),
@@ -293,7 +319,7 @@ impl InstrumentRow {
             trades: report.trades,
             tickers: report.tickers,
             frames: report.frames,
-            tick_size: report.tick_size.map(tick),
+            tick_size: report.tick_size.map(tick_text),
             window_overflows: report.window_overflows,
             symbol: report.symbol,
         }

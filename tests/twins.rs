@@ -8,10 +8,13 @@ use support::{Golden, captures};
 use tickhawk_book::Book;
 use tickhawk_capture::{RecordKind, Session};
 use tickhawk_engine::{Input, MarketOptions, MarketSink, MarketStage};
-use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
+use tickhawk_feature::{
+    FeatureFrame, FeaturePlan, FeatureState, PlanOptions,
+    naive::{NaiveState, disagreement},
+};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookKind, BookUpdate, Change, InstrumentId, Level, MonoNanos, Price, Qty, Scale, Side,
+    BookKind, BookUpdate, Change, InstrumentId, Level, MonoNanos, Price, Qty, Scale, Side, Trade,
     UnixNanos, Update, Updates,
 };
 use tickhawk_venue::{Decoder, Limits};
@@ -210,4 +213,111 @@ fn frames_are_whole_and_in_order() {
         assert!(made <= expected && made + 20 >= expected, "{}: {made}", golden.capture);
         assert_eq!(made == 0, expected == 0, "{}", golden.capture);
     }
+}
+
+/// Features of one instrument, both ways.
+struct BothFeatures {
+    fast: FeatureState,
+    naive: NaiveState,
+    updates: u64,
+}
+
+/// Feeds both from what the market stage lets one see, and compares them now and then.
+struct FeatureTwins {
+    plan: FeaturePlan,
+    tick_decimals: u8,
+    instruments: Vec<BothFeatures>,
+    compared: u64,
+}
+
+/// Book messages of an instrument between two comparisons: the naive way looks at all of the past.
+const UPDATES_PER_COMPARISON: u64 = 97;
+
+impl MarketSink for FeatureTwins {
+    fn frame(&mut self, _frame: &FeatureFrame) {}
+
+    fn instrument(&mut self, _id: InstrumentId, _symbol: &str) {
+        self.instruments.push(BothFeatures {
+            fast: FeatureState::new(&self.plan, Scale::default(), None),
+            naive: NaiveState::new(&self.plan, Scale::default(), None),
+            updates: 0,
+        });
+    }
+
+    fn scale(&mut self, id: InstrumentId, scale: Scale) {
+        let BothFeatures { fast, naive, .. } = &mut self.instruments[id.index()];
+        // Any tick does for this: one unit of the coarser decimals.
+        let finer = scale.price_decimals.saturating_sub(self.tick_decimals);
+        let tick = Some(10i64.pow(u32::from(finer)));
+        assert!(fast.set_scale(scale));
+        naive.set_scale(scale);
+        fast.set_tick(tick);
+        naive.set_tick(tick);
+    }
+
+    fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
+        let BothFeatures { fast, naive, updates } =
+            &mut self.instruments[update.instrument.index()];
+        if update.kind == BookKind::Snapshot {
+            fast.restart();
+            naive.restart();
+        }
+        let mut top =
+            [vec![Level::default(); self.plan.depth()], vec![Level::default(); self.plan.depth()]];
+        let [bids, asks] = &mut top;
+        let (bid_count, ask_count) = (book.top(Side::Bid, bids), book.top(Side::Ask, asks));
+        fast.on_book(at, &bids[..bid_count], &asks[..ask_count]);
+        naive.on_book(at, &bids[..bid_count], &asks[..ask_count]);
+        *updates += 1;
+        if !updates.is_multiple_of(UPDATES_PER_COMPARISON) {
+            return;
+        }
+        let count = self.plan.count();
+        let (mut fast_values, mut naive_values) = (vec![0.0; count], vec![0.0; count]);
+        let (mut fast_valid, mut naive_valid) = ([0; 2], [0; 2]);
+        fast.fill_f64(at, &mut fast_values, &mut fast_valid);
+        naive.fill_f64(at, &mut naive_values, &mut naive_valid);
+        let differs =
+            disagreement(&self.plan, (&fast_values, &fast_valid), (&naive_values, &naive_valid));
+        assert!(differs.is_none(), "{differs:?} after {updates} updates");
+        self.compared += 1;
+    }
+
+    fn trade(&mut self, at: UnixNanos, trade: &Trade) {
+        let BothFeatures { fast, naive, .. } = &mut self.instruments[trade.instrument.index()];
+        fast.on_trade(at, trade);
+        naive.on_trade(at, trade);
+    }
+}
+
+#[test]
+fn features_agree_with_their_recomputation() {
+    let Some(captures) = captures() else { return };
+    let mut names = tickhawk_feature::default_features().to_vec();
+    names.extend([
+        "ofi_2@5s",
+        "ofi_sum_5@512u",
+        "mid_return@100u",
+        "trade_volume@8t",
+        "update_rate@10s",
+    ]);
+    names.extend(["obi_10_z@200u", "roll_spread@10s", "bid_price_3_offset_ticks", "ask_qty_7"]);
+    let plan = FeaturePlan::compile(&names, PlanOptions::default()).unwrap();
+    let mut compared = 0;
+    for golden in Golden::all(&captures) {
+        let options = MarketOptions::new(golden.slug().parse().unwrap());
+        let empty = FeaturePlan::compile(&["queue_imbalance"], PlanOptions::default()).unwrap();
+        let mut market = MarketStage::new(options, empty, Clock::new());
+        let mut twins = FeatureTwins {
+            plan: plan.clone(),
+            tick_decimals: 2,
+            instruments: Vec::new(),
+            compared: 0,
+        };
+        each_input(&golden, &captures, |connection, at, input| {
+            market.step(connection, at, MonoNanos::default(), input, &mut twins);
+        });
+        compared += twins.compared;
+    }
+    assert!(compared > 300, "{compared} compared");
 }

@@ -6,7 +6,7 @@ use tickhawk_feature::{FeatureFrame, FeaturePlan, FrameSource};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
     BookKind, BookState, BookUpdate, ConnectionId, Decimal, InstrumentId, Level, MonoNanos,
-    Request, Side, StaleCause, Trade, UnixNanos, Update, Updates,
+    Request, Scale, Side, StaleCause, Trade, UnixNanos, Update, Updates,
 };
 use tickhawk_venue::{Counts, DecodeError, Decoder, Instruments, Limits, Venue};
 
@@ -42,6 +42,9 @@ pub trait MarketSink {
 
     /// An instrument was named for the first time.
     fn instrument(&mut self, _id: InstrumentId, _symbol: &str) {}
+
+    /// An instrument's integers carry these decimals from here on.
+    fn scale(&mut self, _id: InstrumentId, _scale: Scale) {}
 
     /// A book message was applied; `book` is as it stands after it.
     fn book_applied(&mut self, _at: UnixNanos, _update: &BookUpdate, _book: &Book) {}
@@ -297,6 +300,7 @@ impl MarketStage {
                 let id = *instrument;
                 let was_stale = self.book_state(id) == BookState::Stale;
                 self.instruments[id.index()].set_scale(*scale);
+                sink.scale(id, *scale);
                 self.check_book_itself(id, was_stale, updates, sink);
             }
             Update::Metadata { instrument, metadata } => {
@@ -311,6 +315,10 @@ impl MarketStage {
                 let id = *instrument;
                 self.instruments[id.index()].counts.gaps +=
                     u64::from(*cause == StaleCause::Sequence);
+                if *cause == StaleCause::Closed {
+                    // Trades may be missed until the connection is back.
+                    self.instruments[id.index()].features.restart_trades();
+                }
                 self.mark_stale(id, *cause, sink);
             }
         }

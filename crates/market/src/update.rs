@@ -141,6 +141,10 @@ pub enum TradingStatus {
 /// What a venue says of an instrument. A message like any other: it may come again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
+    /// Decimals the venue writes its prices with.
+    pub price_decimals: Option<u8>,
+    /// Decimals the venue writes its quantities with.
+    pub qty_decimals: Option<u8>,
     /// One price step.
     pub tick_size: Option<Decimal>,
     /// One quantity step.

@@ -27,24 +27,8 @@ mod policy;
 pub use line::{LatencyLine, SignalLine};
 pub use policy::{Decision, Policy, PolicyError};
 
-use tickhawk_market::{InstrumentId, MonoNanos, UnixNanos};
-
-/// When each stage was done with one frame, on this process's monotonic clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stamps {
-    /// The input was in user space.
-    pub received: MonoNanos,
-    /// Its updates were decoded.
-    pub decoded: MonoNanos,
-    /// Books and features were up to date, the frame written.
-    pub framed: MonoNanos,
-    /// The frame was taken off the ring.
-    pub popped: MonoNanos,
-    /// The model had answered.
-    pub scored: MonoNanos,
-    /// The signal was ready for the writer's queue.
-    pub emitted: MonoNanos,
-}
+use tickhawk_latency::Stamps;
+use tickhawk_market::{InstrumentId, UnixNanos};
 
 /// What a model made of one frame, and where the frame came from.
 #[derive(Clone, Copy, Debug, PartialEq)]

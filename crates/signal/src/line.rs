@@ -3,6 +3,7 @@
 use crate::{Decision, Signal};
 use serde::Serialize;
 use std::io::{self, Write};
+use tickhawk_latency::Stage;
 
 /// Every key of a signal's JSON line, in order. `docs/outputs.md` explains them to users; this is
 /// where they are defined. Measured time stands only under `latency`: the rest of the line is the
@@ -66,14 +67,14 @@ pub struct LatencyLine {
 
 impl From<&Signal> for LatencyLine {
     fn from(signal: &Signal) -> Self {
-        let at = &signal.stamps;
+        let ns = |stage| signal.stamps.span(stage).nanos();
         Self {
-            decode: (at.decoded - at.received).nanos(),
-            frame: (at.framed - at.decoded).nanos(),
-            hop: (at.popped - at.framed).nanos(),
-            score: (at.scored - at.popped).nanos(),
-            emit: (at.emitted - at.scored).nanos(),
-            total: (at.emitted - at.received).nanos(),
+            decode: ns(Stage::Decode),
+            frame: ns(Stage::Frame),
+            hop: ns(Stage::Hop),
+            score: ns(Stage::Score),
+            emit: ns(Stage::Emit),
+            total: ns(Stage::Total),
         }
     }
 }

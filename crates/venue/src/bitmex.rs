@@ -25,7 +25,7 @@ use crate::{
 };
 use book::{Action, Book};
 use serde::Deserialize;
-use tickhawk_market::{InstrumentId, Metadata, Side, StaleCause};
+use tickhawk_market::{InstrumentId, Side, StaleCause};
 
 /// The BitMEX protocol.
 #[derive(Debug, Default)]
@@ -37,7 +37,6 @@ pub(crate) struct Bitmex {
 #[derive(Debug, Default)]
 struct Tables {
     book: Book,
-    metadata: Metadata,
 }
 
 #[derive(Deserialize)]

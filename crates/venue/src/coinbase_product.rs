@@ -61,7 +61,6 @@ pub(crate) fn product<'f>(
 ) -> Result<(), DecodeError> {
     let product: Product<'_> = frame.read(raw)?;
     let symbol = frame.text(frame.field(raw, product.product_id.or(product.id), "id")?)?;
-    let Some(id) = context.listed(&symbol) else { return Ok(()) };
     // An increment can be an empty text where it has no meaning.
     let step = |value: Option<Raw<'f>>| match value.filter(|value| !value.unquoted().is_empty()) {
         Some(value) => frame.decimal(value).map(Some),
@@ -71,8 +70,9 @@ pub(crate) fn product<'f>(
         tick_size: step(product.price_increment.or(product.quote_increment))?,
         lot_size: step(product.base_increment)?,
         status: status(context, &product),
+        ..Metadata::default()
     };
-    context.metadata(id, metadata);
+    context.listing(&symbol, metadata);
     Ok(())
 }
 

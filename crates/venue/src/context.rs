@@ -48,15 +48,33 @@ impl Context<'_> {
     /// The instrument of that symbol, or `None` (counted) if it is not wanted.
     #[inline]
     pub(crate) fn instrument(&mut self, symbol: &str) -> Option<InstrumentId> {
-        let found = self.instruments.find_or_add(symbol);
-        self.counts.unwanted += u64::from(found.is_none());
-        found
+        self.instruments.find(symbol).or_else(|| self.add_instrument(symbol))
     }
 
-    /// The instrument of that symbol if it was named before or asked for by name: what a listing
-    /// of all the venue's products does not add.
-    pub(crate) fn listed(&mut self, symbol: &str) -> Option<InstrumentId> {
-        self.instruments.find_or_add_wanted(symbol)
+    #[cold]
+    #[inline(never)]
+    fn add_instrument(&mut self, symbol: &str) -> Option<InstrumentId> {
+        let Some(id) = self.instruments.find_or_add(symbol) else {
+            self.counts.unwanted += 1;
+            return None;
+        };
+        if let Some(metadata) = self.instruments.take_listed(symbol) {
+            self.metadata(id, metadata);
+        }
+        Some(id)
+    }
+
+    /// What a listing says of one product. It names only instruments asked for; of others it is
+    /// kept until a message of theirs comes, since venues list thousands.
+    pub(crate) fn listing(&mut self, symbol: &str, metadata: Metadata) {
+        let id = match self.instruments.find(symbol) {
+            None if self.instruments.is_wanted_by_name(symbol) => self.instrument(symbol),
+            found => found,
+        };
+        match id {
+            Some(id) => self.metadata(id, metadata),
+            None => self.instruments.keep_listed(symbol, metadata),
+        }
     }
 
     /// A time in RFC 3339; `None`, counted, for one that cannot be read (Go's year 1 is sent for
@@ -212,7 +230,8 @@ impl Context<'_> {
 
     /// What the venue says of the instrument. Its tick's decimals are taken on at once, so that
     /// one tick is a whole number of price units.
-    pub(crate) fn metadata(&mut self, id: InstrumentId, metadata: Metadata) {
+    fn metadata(&mut self, id: InstrumentId, metadata: Metadata) {
+        self.instruments.get_mut(id).metadata = metadata;
         if let Some(tick_size) = metadata.tick_size {
             let instrument = self.instruments.get_mut(id);
             let min = instrument.price_decimals_min.max(tick_size.decimals);

@@ -1,6 +1,7 @@
 //! The instruments of a session, in the order their venue named them.
 
-use tickhawk_market::{ConnectionId, InstrumentId, Scale};
+use std::collections::BTreeMap;
+use tickhawk_market::{ConnectionId, InstrumentId, Metadata, Scale};
 
 /// Where an instrument's book messages stand in the venue's sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +36,16 @@ pub struct Instrument {
     pub scale: Option<Scale>,
     /// Decimals its prices carry at least: those of its tick, once known.
     pub price_decimals_min: u8,
+    /// What the venue said of it last.
+    pub metadata: Metadata,
     /// Where its book stands.
     pub sync: Sync,
     /// The connection its book messages come by.
     pub connection: Option<ConnectionId>,
 }
+
+/// Listings kept of instruments not named: more than any venue lists of one kind.
+const LISTED_MAX: usize = 65_536;
 
 /// The instruments of a session.
 #[derive(Debug)]
@@ -50,6 +56,8 @@ pub struct Instruments {
     /// Sorted; only these are taken, where given.
     wanted: Option<Vec<String>>,
     limit: usize,
+    /// What listings said of instruments that no message has named: a venue lists thousands.
+    listed: BTreeMap<String, Metadata>,
     /// Decimals of the tick of each instrument, as far as known before any message; the second is
     /// for those not listed.
     price_decimals_min: (Vec<(String, u8)>, u8),
@@ -66,6 +74,7 @@ impl Instruments {
             by_symbol: Vec::new(),
             wanted,
             limit,
+            listed: BTreeMap::new(),
             price_decimals_min: (Vec::new(), 0),
         }
     }
@@ -115,10 +124,30 @@ impl Instruments {
         self.find(symbol).or_else(|| self.add(symbol))
     }
 
-    /// As [`Instruments::find_or_add`], but adds only a symbol that was asked for by name.
-    pub(crate) fn find_or_add_wanted(&mut self, symbol: &str) -> Option<InstrumentId> {
-        let found = self.find(symbol);
-        if found.is_some() || self.wanted.is_none() { found } else { self.add(symbol) }
+    /// Whether the instrument is one of those asked for by name.
+    pub(crate) fn is_wanted_by_name(&self, symbol: &str) -> bool {
+        let wanted = self.wanted.as_deref().unwrap_or_default();
+        wanted.binary_search_by(|name| name.as_str().cmp(symbol)).is_ok()
+    }
+
+    /// What a listing said last of the instrument, named or not.
+    pub(crate) fn known(&self, symbol: &str) -> Metadata {
+        match self.find(symbol) {
+            Some(id) => self.get(id).metadata,
+            None => self.listed.get(symbol).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Keeps what a listing says of an instrument that no message has named yet.
+    pub(crate) fn keep_listed(&mut self, symbol: &str, metadata: Metadata) {
+        if self.listed.len() < LISTED_MAX || self.listed.contains_key(symbol) {
+            self.listed.insert(symbol.to_owned(), metadata);
+        }
+    }
+
+    /// What a listing said of the instrument before it was named.
+    pub(crate) fn take_listed(&mut self, symbol: &str) -> Option<Metadata> {
+        self.listed.remove(symbol)
     }
 
     #[cold]
@@ -139,6 +168,7 @@ impl Instruments {
         self.entries.push(Instrument {
             symbol: symbol.to_owned(),
             scale: None,
+            metadata: Metadata::default(),
             price_decimals_min,
             sync: Sync::Empty,
             connection: None,

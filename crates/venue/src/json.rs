@@ -126,7 +126,7 @@ impl<'a> Frame<'a> {
     }
 
     /// A signed integer: a JSON number, or a string holding one.
-    #[allow(dead_code, reason = "used by the venues with signed ids")]
+
     pub(crate) fn signed(&self, value: Raw<'a>) -> Result<i64, DecodeError> {
         value.unquoted().parse().map_err(|_| self.error(value, "not an integer"))
     }
@@ -182,7 +182,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Whether it is `null`.
-    #[allow(dead_code, reason = "used by the venues that send nulls")]
+
     pub(crate) fn is_null(self) -> bool {
         self.0 == "null"
     }

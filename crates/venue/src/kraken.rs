@@ -41,8 +41,6 @@ pub(crate) struct Kraken {
 #[derive(Debug)]
 struct Book {
     texts: Texts,
-    /// v2: decimals of prices and quantities, by the `instrument` channel.
-    precision: (Option<u8>, Option<u8>),
     /// v2: the depth subscribed to, by our request or its acknowledgement.
     subscribed_depth: Option<u32>,
     /// Levels a side to keep, as of the last snapshot.
@@ -82,7 +80,6 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             texts: Texts::new(Style::Digits),
-            precision: (None, None),
             subscribed_depth: None,
             depth: None,
             history_due: false,
@@ -168,9 +165,9 @@ impl Protocol for Kraken {
         self.book(instrument).texts.kraken(scale, bids, asks) == checksum
     }
 
-    /// Only because every book message vouches for the whole top of the book: what a frame that
-    /// could not be read changed there, the checksum of the next message of that book shows.
+    /// The checksum covers the best ten levels only: what a frame that could not be read changed
+    /// deeper shows late, or never.
     fn loses_silently(&self) -> bool {
-        false
+        true
     }
 }

@@ -187,7 +187,7 @@ impl Okx {
         if kind == BookKind::Snapshot {
             context.set_sync(id, Sync::Live);
         }
-        self.unguarded |= kind == BookKind::Diff && checksum.is_none() && ids.previous.is_none();
+        self.unguarded |= kind == BookKind::Diff && ids.previous.is_none();
         Ok(())
     }
 
@@ -320,8 +320,8 @@ impl Protocol for Okx {
         self.feed(instrument).texts.okx(scale, bids, asks) == checksum
     }
 
-    /// The next update's `prevSeqId`, or failing that its checksum, shows that one was lost; where
-    /// updates carry neither, nothing does.
+    /// The next update's `prevSeqId` shows that one was lost. Updates of 2022 have none, and their
+    /// checksum covers the best 25 levels only.
     fn loses_silently(&self) -> bool {
         self.unguarded
     }

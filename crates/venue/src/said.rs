@@ -18,6 +18,13 @@ impl Listener {
         Self { decoder, connection: ConnectionId(0) }
     }
 
+    /// One that takes these instruments only, and so hears what listings say of them.
+    pub(crate) fn wanting(venue: Venue, symbols: &[&str]) -> Self {
+        let symbols = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+        let decoder = Decoder::new(venue, Some(symbols), Limits::default());
+        Self { decoder, connection: ConnectionId(0) }
+    }
+
     /// One frame.
     #[track_caller]
     pub(crate) fn check(&mut self, frame: &str, expected: &str) {

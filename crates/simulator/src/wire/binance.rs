@@ -125,6 +125,25 @@ impl Binance {
         });
     }
 
+    /// The listing a client fetches before it subscribes: ticks, lots, status.
+    fn exchange_info(&self, wire: &mut Wire, market: &Market) {
+        let listing = |spec: &SymbolSpec| {
+            format!(
+                r#"{{"symbol":"{}","status":"TRADING","filters":[{{"filterType":"PRICE_FILTER","tickSize":"{}"}},{{"filterType":"LOT_SIZE","stepSize":"{}"}}]}}"#,
+                spec.symbol,
+                self.price(spec, 1),
+                self.qty(spec, 1)
+            )
+        };
+        let symbols: Vec<String> = market.symbols().iter().map(listing).collect();
+        let url = match self.futures {
+            true => "https://fapi.binance.com/fapi/v1/exchangeInfo",
+            false => "https://api.binance.com/api/v3/exchangeInfo",
+        };
+        let body = format!(r#"{{"timezone":"UTC","symbols":[{}]}}"#, symbols.join(","));
+        wire.rest_reply(url.to_owned(), body);
+    }
+
     /// The snapshot of this very moment, to be delivered later.
     fn capture(&mut self, wire: &mut Wire, market: &Market, symbol: usize) {
         let spec = &market.symbols()[symbol];
@@ -225,7 +244,8 @@ impl Binance {
 }
 
 impl Venue for Binance {
-    fn open(&mut self, wire: &mut Wire, _market: &Market) {
+    fn open(&mut self, wire: &mut Wire, market: &Market) {
+        self.exchange_info(wire, market);
         wire.opened(&self.url());
         let extra = if self.futures { "markPrice@1s" } else { "miniTicker" };
         let names: Vec<String> =

@@ -8,7 +8,7 @@ use crate::{
 use serde::Deserialize;
 use tickhawk_market::{Decimal, Metadata, TradingStatus};
 
-/// `GET …/exchangeInfo`: ticks, lots and status of every symbol already named or wanted.
+/// `GET …/exchangeInfo`: ticks, lots and status of every symbol.
 pub(super) fn exchange_info(
     context: &mut Context<'_>,
     frame: Frame<'_>,
@@ -16,7 +16,7 @@ pub(super) fn exchange_info(
 ) -> Result<(), DecodeError> {
     for symbol in frame.items(symbols) {
         let listing: Listing<'_> = frame.read(symbol?)?;
-        let Some(id) = context.instrument(&frame.text(listing.symbol)?) else { continue };
+        let symbol = frame.text(listing.symbol)?;
         let mut metadata = Metadata::default();
         for filter in listing.filters {
             let size = |value: Option<Raw<'_>>| -> Result<Option<Decimal>, DecodeError> {
@@ -41,7 +41,7 @@ pub(super) fn exchange_info(
                 TradingStatus::Unknown
             }
         };
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }

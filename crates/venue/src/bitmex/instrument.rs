@@ -37,8 +37,7 @@ impl Bitmex {
                 continue;
             }
             let symbol = frame.text(frame.field(raw, row.symbol, "symbol")?)?;
-            let Some(id) = context.listed(&symbol) else { continue };
-            let known = &mut self.tables(id).metadata;
+            let mut known = context.instruments.known(&symbol);
             if let Some(tick_size) = row.tick_size {
                 known.tick_size = Some(frame.decimal(tick_size)?);
             }
@@ -57,8 +56,7 @@ impl Bitmex {
                     }
                 };
             }
-            let metadata = *known;
-            context.metadata(id, metadata);
+            context.listing(&symbol, known);
         }
         Ok(())
     }

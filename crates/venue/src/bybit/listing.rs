@@ -61,7 +61,6 @@ pub(super) fn instruments_info(
         let raw = listing?;
         let listing: Listing<'_> = frame.read(raw)?;
         let symbol = frame.text(frame.field(raw, listing.symbol, "symbol")?)?;
-        let Some(id) = context.listed(&symbol) else { continue };
         let tick_size = listing.price_filter.and_then(|filter| filter.tick_size);
         let lot_size =
             listing.lot_filter.and_then(|filter| filter.qty_step.or(filter.base_precision));
@@ -77,8 +76,9 @@ pub(super) fn instruments_info(
             tick_size: tick_size.map(|value| frame.decimal(value)).transpose()?,
             lot_size: lot_size.map(|value| frame.decimal(value)).transpose()?,
             status,
+            ..Metadata::default()
         };
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tickhawk_market::{Decimal, InstrumentId, Metadata, TradingStatus};
+use tickhawk_market::{Decimal, Metadata, TradingStatus};
 
 /// `{"error": [], "result": {"XXBTZCHF": {"wsname": "XBT/CHF", …}, …}}`.
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ pub(super) fn asset_pairs(context: &mut Context<'_>, frame: Frame<'_>) -> Result
             false => continue,
         };
         let Some(wsname) = pair.wsname else { continue };
-        let Some(id) = context.instruments.find_or_add(&frame.text(wsname)?) else { continue };
+        let symbol = frame.text(wsname)?;
         let metadata = Metadata {
             tick_size: match pair.tick_size {
                 Some(tick_size) => Some(frame.decimal(tick_size)?),
@@ -76,8 +76,9 @@ pub(super) fn asset_pairs(context: &mut Context<'_>, frame: Frame<'_>) -> Result
             },
             lot_size: step(decimals(frame, pair.lot_decimals)?),
             status: status(context, pair.status),
+            ..Metadata::default()
         };
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }
@@ -87,24 +88,20 @@ pub(super) fn pairs(
     context: &mut Context<'_>,
     frame: Frame<'_>,
     data: Raw<'_>,
-    mut precise: impl FnMut(InstrumentId, (Option<u8>, Option<u8>)),
 ) -> Result<(), DecodeError> {
     let Some(pairs) = frame.read::<Instruments<'_>>(data)?.pairs else { return Ok(()) };
     for pair in frame.items(pairs) {
         let pair: Pair<'_> = frame.read(pair?)?;
-        let Some(id) = context.instruments.find_or_add(&frame.text(pair.symbol)?) else {
-            continue;
-        };
-        let precision =
-            (decimals(frame, pair.price_precision)?, decimals(frame, pair.qty_precision)?);
+        let symbol = frame.text(pair.symbol)?;
         let increment = |value: Option<Raw<'_>>| value.map(|value| frame.decimal(value));
         let metadata = Metadata {
             tick_size: increment(pair.price_increment).transpose()?,
             lot_size: increment(pair.qty_increment).transpose()?,
+            price_decimals: decimals(frame, pair.price_precision)?,
+            qty_decimals: decimals(frame, pair.qty_precision)?,
             status: status(context, pair.status),
         };
-        precise(id, precision);
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }

@@ -118,7 +118,7 @@ fn v2_worked_example() {
 /// A writer that drops trailing zeros can be followed once the pair's precision is known.
 #[test]
 fn v2_precision() {
-    let mut listener = Listener::new(Venue::Kraken);
+    let mut listener = Listener::wanting(Venue::Kraken, &["BTC/USD", "ETH/USD"]);
     let short = worked_example().replace("0.10000000", "0.1").replace("45281.0", "45281");
     assert_eq!(listener.audit(&short), "10 wrong");
     listener.check(
@@ -144,10 +144,12 @@ fn v2_book() {
     );
     // The first is whole; the damage is in the second.
     let half = listener.hear(&v2("update", &[("A/B", bid, ""), ("C/D", bid, r#"{"price":1}"#)]));
-    assert!(half.starts_with("diff A/B b10.5x2 @5000002000; error: "), "{half}");
+    let stale = "stale A/B Malformed; stale C/D Malformed; reconnect 0; error: ";
+    assert!(half.starts_with(&format!("diff A/B b10.5x2 @5000002000; {stale}")), "{half}");
     for damaged in [bid.replace("2.00", "-2"), bid.replace("10.5", "\"x\""), "7".to_owned()] {
+        listener.hear(&v2("snapshot", &[("A/B", bid, ask)]));
         let heard = listener.hear(&v2("update", &[("A/B", &damaged, "")]));
-        assert!(heard.starts_with("error: "), "{damaged}: {heard}");
+        assert!(heard.starts_with("stale A/B Malformed; "), "{damaged}: {heard}");
     }
 }
 
@@ -207,7 +209,7 @@ fn v2_trades_tickers_and_notices() {
 
 #[test]
 fn asset_pairs() {
-    let mut listener = Listener::new(Venue::Kraken);
+    let mut listener = Listener::wanting(Venue::Kraken, &["OLD/X", "XBT/CHF"]);
     let heard = listener.reply(
         r#"{"error":[],"result":{"XXBTZCHF":{"altname":"XBTCHF","wsname":"XBT/CHF","pair_decimals":1,"lot_decimals":8,"tick_size":"0.1","status":"online"},"OLD":{"wsname":"OLD/X","pair_decimals":5,"lot_decimals":8},"DARK.d":{"altname":"DARK"}}}"#,
     );
@@ -222,7 +224,6 @@ fn asset_pairs() {
 #[test]
 fn damaged_v1_messages_are_errors() {
     let mut listener = Listener::new(Venue::Kraken);
-    listener.check(&v1(V1_SNAPSHOT), V1_SAID);
     let whole = v1(r#"{"a":[["10.60000","4.00000000","7.0"]],"c":"9"}"#);
     for (from, to) in [
         ("10.60000", "10..6"),
@@ -238,9 +239,13 @@ fn damaged_v1_messages_are_errors() {
         (r#""XBT/CHF"]"#, r#""XBT/C"#),
     ] {
         assert!(whole.contains(from), "{from}");
+        listener.check(&v1(V1_SNAPSHOT), V1_SAID);
         let heard = listener.hear(&whole.replace(from, to));
-        assert!(heard.starts_with("error: "), "{from}: {heard}");
+        let stale = "stale XBT/CHF Malformed; reconnect 0; error: ";
+        assert!(heard.starts_with(stale), "{from}: {heard}");
+        listener.check(&whole, "");
     }
+    listener.check(&v1(V1_SNAPSHOT), V1_SAID);
     listener.check(&whole, "diff XBT/CHF a10.6x4 @7000000000");
 }
 

@@ -90,7 +90,7 @@ impl Kraken {
             }
         };
         if channel == "instrument" {
-            return self.v2_instruments(context, frame, data);
+            return listing::pairs(context, frame, data);
         }
         for raw in frame.items(data) {
             let raw = raw?;
@@ -125,8 +125,9 @@ impl Kraken {
         let asks = frame.field(raw, item.asks, "asks")?;
         let checksum = item.checksum.map(|value| checksum_bits(&frame, value)).transpose()?;
         let exchange_at = item.timestamp.map(|value| time(frame, value)).transpose()?;
+        let metadata = context.instruments.get(id).metadata;
         let book = self.book(id);
-        book.texts.declare(book.precision.0, book.precision.1);
+        book.texts.declare(metadata.price_decimals, metadata.qty_decimals);
         let mut message = CheckedMessage::new(context, &mut book.texts, id, kind);
         message.entries(&frame, Side::Ask, asks)?;
         message.entries(&frame, Side::Bid, bids)?;
@@ -170,17 +171,6 @@ impl Kraken {
             return Ok(());
         }
         context.trade(&frame, id, price, qty, taker, exchange_at)
-    }
-
-    /// `{"assets": […], "pairs": […]}`.
-    #[cold]
-    fn v2_instruments(
-        &mut self,
-        context: &mut Context<'_>,
-        frame: Frame<'_>,
-        data: Raw<'_>,
-    ) -> Result<(), DecodeError> {
-        listing::pairs(context, frame, data, |id, precision| self.book(id).precision = precision)
     }
 
     /// Notes the depth of a book subscription, ours as sent or as acknowledged.

@@ -38,7 +38,6 @@ pub(super) fn instruments(context: &mut Context<'_>, frame: Frame<'_>) -> Result
         let listing: Listing<'_> = frame.read(listing?)?;
         // Older replies spell them in lower case; messages never do.
         let symbol = frame.text(listing.symbol)?.to_ascii_uppercase();
-        let Some(id) = context.instruments.find_or_add(&symbol) else { continue };
         let present = |value: Option<Raw<'_>>| value.is_some_and(|value| !value.is_null());
         let mut metadata = Metadata::default();
         if let Some(tick_size) = listing.tick_size.filter(|value| present(Some(*value))) {
@@ -55,7 +54,7 @@ pub(super) fn instruments(context: &mut Context<'_>, frame: Frame<'_>) -> Result
                 TradingStatus::Unknown
             }
         };
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }

@@ -116,7 +116,8 @@ fn tickers_and_notices() {
 
 #[test]
 fn metadata() {
-    let mut listener = Listener::new(Venue::KrakenFutures);
+    let symbols = ["PF_ABCUSD", "PI_XUSD", "PF_Z"];
+    let mut listener = Listener::wanting(Venue::KrakenFutures, &symbols);
     let heard = listener.reply(
         r#"{"result":"success","instruments":[{"symbol":"pf_abcusd","tradeable":true,"tickSize":0.5,"contractValueTradePrecision":4},{"symbol":"PI_XUSD","tradeable":false,"contractValueTradePrecision":-3},{"symbol":"PF_Z","contractValueTradePrecision":-9223372036854775808}]}"#,
     );

@@ -29,9 +29,7 @@ pub(super) fn instruments(
 ) -> Result<(), DecodeError> {
     for listing in frame.items(data) {
         let listing: Listing<'_> = frame.read(listing?)?;
-        let Some(id) = context.instruments.find_or_add(&frame.text(listing.symbol)?) else {
-            continue;
-        };
+        let symbol = frame.text(listing.symbol)?;
         let size = |value: Option<Raw<'_>>| -> Result<Option<Decimal>, DecodeError> {
             let value = value.filter(|value| !value.unquoted().is_empty());
             value.map(|value| frame.decimal(value)).transpose()
@@ -49,8 +47,9 @@ pub(super) fn instruments(
                     TradingStatus::Unknown
                 }
             },
+            ..Metadata::default()
         };
-        context.metadata(id, metadata);
+        context.listing(&symbol, metadata);
     }
     Ok(())
 }

@@ -1,0 +1,161 @@
+//! If it is a rule, it is a test: directions, sizes, words, documents.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each crate may depend on among ours: always something before it on the data path.
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("market", &[]),
+    ("latency", &["market"]),
+    ("capture", &["market"]),
+    ("venue", &["market"]),
+    ("book", &["market"]),
+    ("feature", &["market"]),
+    ("handoff", &[]),
+    ("inference", &["market"]),
+    ("signal", &["market", "latency"]),
+    (
+        "engine",
+        &["market", "latency", "venue", "book", "feature", "handoff", "inference", "signal"],
+    ),
+    ("simulator", &["market"]),
+];
+
+/// Lines a source file may have; past that look for the missing noun.
+const FILE_LINES_MAX: usize = 420;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below the folder with that ending.
+fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, ending, found);
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["src", "crates", "tests", "benches"] {
+        files(&root().join(folder), "rs", &mut found);
+    }
+    found
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (name, may_use) in MAY_USE {
+        let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
+        let normal = manifest.split("[dev-dependencies]").next().unwrap();
+        let normal = normal.split_once("[dependencies]").map_or("", |(_, after)| after);
+        for line in normal.lines() {
+            let Some(used) = line.strip_prefix("tickhawk-") else { continue };
+            let used = used.split('.').next().unwrap();
+            assert!(may_use.contains(&used), "crate {name} must not use {used}");
+        }
+    }
+    let folders = fs::read_dir(root().join("crates")).unwrap().count();
+    assert_eq!(folders, MAY_USE.len(), "every crate is in the table");
+}
+
+#[test]
+fn only_those_who_may_know_json_onnx_and_threads() {
+    let knows = |words: &[&str], may: &[&str]| {
+        for path in sources() {
+            let text = read(&path);
+            let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            if may.iter().any(|folder| path.starts_with(folder)) || path.starts_with("tests/") {
+                continue;
+            }
+            for word in words {
+                assert!(!text.contains(word), "{path} knows of `{word}`");
+            }
+        }
+    };
+    knows(&["use ort::", "ort::sys"], &["crates/inference/"]);
+    knows(&["anyhow::"], &["src/"]);
+    knows(&["clap::"], &["src/"]);
+    knows(&["Instant::now", "SystemTime::now"], &["crates/inference/", "crates/latency/"]);
+}
+
+#[test]
+fn files_are_short_and_clean() {
+    let banned = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "#[ig".to_owned() + "nore"];
+    for path in sources() {
+        let text = read(&path);
+        let lines = text.lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{}: {lines} lines", path.display());
+        for word in &banned {
+            assert!(!text.contains(word.as_str()), "{} holds `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn documents_name_what_is_there() {
+    let architecture = read(&root().join("ARCHITECTURE.md"));
+    for (name, _) in MAY_USE {
+        assert!(
+            architecture.contains(&format!("`{name}`")),
+            "ARCHITECTURE.md says nothing of {name}"
+        );
+    }
+    let readme = read(&root().join("README.md"));
+    for command in ["cargo run --release -- replay", "cargo test"] {
+        assert!(readme.contains(command), "README.md names `{command}`");
+    }
+    for venue in tickhawk_venue::Venue::ALL {
+        assert!(readme.contains(venue.slug()), "README.md says nothing of {venue}");
+    }
+    let mut named = BTreeMap::new();
+    for file in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "docs/outputs.md"] {
+        named.insert(file, root().join(file).exists());
+    }
+    assert!(named.values().all(|there| *there), "{named:?}");
+}
+
+/// Every key that is serialised into an output stands in docs/outputs.md.
+#[test]
+fn every_output_key_is_documented() {
+    let outputs = read(&root().join("docs/outputs.md"));
+    let sources = [
+        "crates/signal/src/line.rs",
+        "crates/latency/src/report.rs",
+        "src/report.rs",
+        "src/inspect.rs",
+        "src/model.rs",
+        "src/doctor.rs",
+        "src/check.rs",
+    ];
+    for source in sources {
+        let text = read(&root().join(source));
+        for part in text.split("Serialize)]").skip(1) {
+            let Some((_, body)) = part.split_once(" {\n") else { continue };
+            let Some((fields, _)) = body.split_once("\n}") else { continue };
+            for line in fields.lines().map(str::trim) {
+                let line = line.strip_prefix("pub ").unwrap_or(line);
+                let Some((key, _)) = line.split_once(": ") else { continue };
+                let is_key = !key.is_empty()
+                    && key
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+                if is_key {
+                    assert!(outputs.contains(&format!("`{key}`")), "{source}: key `{key}`");
+                }
+            }
+        }
+    }
+}
