@@ -24,7 +24,7 @@ pub fn run(args: SimulateArgs) -> Result<Outcome> {
     let mut config = MarketConfig::new(symbols, args.seed);
     config.duration_ns = u64::from(args.seconds) * 1_000_000_000;
     config.intensity_permille = args.intensity_permille;
-    let mut recording = Recording::new(format, &config)?;
+    let recording = Recording::new(format, &config)?;
     let header = Header {
         started_at: config.start,
         venue: Some(format.slug().to_owned()),
@@ -34,7 +34,7 @@ pub fn run(args: SimulateArgs) -> Result<Outcome> {
         File::create(&args.out).with_context(|| format!("creating `{}`", args.out.display()))?;
     let mut writer = Writer::with_level(BufWriter::new(file), &header, ZSTD_LEVEL)?;
     let mut messages = 0u64;
-    while let Some(message) = recording.next() {
+    for message in recording {
         write(&mut writer, &message)
             .with_context(|| format!("writing `{}`", args.out.display()))?;
         messages += 1;

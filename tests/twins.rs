@@ -135,11 +135,11 @@ fn books_agree_with_btreemaps_after_every_update() {
         let mut decoder = Decoder::new(golden.slug().parse().unwrap(), None, Limits::default());
         let mut compared = Compared::default();
         let mut updates = Updates::new();
-        each_input(&golden, &captures, |connection, at, input| {
+        each_input(&golden, &captures, |connection, _, input| {
             updates.clear();
             match input {
                 Input::Frame(bytes) => {
-                    decoder.frame(connection, at, bytes, &mut updates).unwrap();
+                    decoder.frame(connection, bytes, &mut updates).unwrap();
                 }
                 Input::RestReply { url, status, body } => {
                     decoder.rest_reply(connection, url, status, body, &mut updates).unwrap();

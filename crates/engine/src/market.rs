@@ -164,7 +164,7 @@ impl MarketStage {
         let at = self.clamp(received_at);
         let mut updates = std::mem::take(&mut self.updates);
         updates.clear();
-        self.decode(connection, at, input, &mut updates, sink);
+        self.decode(connection, input, &mut updates, sink);
         let decoded_mono = self.clock.now();
         // A book found wrong adds requests, and nothing else, behind what is being read.
         for index in 0..updates.updates.len() {
@@ -228,14 +228,13 @@ impl MarketStage {
     fn decode(
         &mut self,
         connection: ConnectionId,
-        at: UnixNanos,
         input: Input<'_>,
         updates: &mut Updates,
         sink: &mut impl MarketSink,
     ) {
         let named = self.decoder.instruments().len();
         let result = match input {
-            Input::Frame(bytes) => self.decoder.frame(connection, at, bytes, updates),
+            Input::Frame(bytes) => self.decoder.frame(connection, bytes, updates),
             Input::RestReply { url, status, body } => {
                 self.decoder.rest_reply(connection, url, status, body, updates)
             }

@@ -6,7 +6,7 @@ use crate::{
     context::Context, json::Frame, kraken::Kraken, kraken_futures::KrakenFutures, okx::Okx,
     protocol::Protocol,
 };
-use tickhawk_market::{ConnectionId, InstrumentId, Level, StaleCause, UnixNanos, Update, Updates};
+use tickhawk_market::{ConnectionId, InstrumentId, Level, StaleCause, Update, Updates};
 
 /// Bounds on what input may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,11 +118,9 @@ impl Decoder {
     pub fn frame(
         &mut self,
         connection: ConnectionId,
-        received_at: UnixNanos,
         bytes: &[u8],
         out: &mut Updates,
     ) -> Result<(), DecodeError> {
-        let _ = received_at;
         self.input(connection, bytes, out, |protocol, context, frame| {
             protocol!(protocol, protocol => protocol.frame(context, frame))
         })

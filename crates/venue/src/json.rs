@@ -126,7 +126,6 @@ impl<'a> Frame<'a> {
     }
 
     /// A signed integer: a JSON number, or a string holding one.
-
     pub(crate) fn signed(&self, value: Raw<'a>) -> Result<i64, DecodeError> {
         value.unquoted().parse().map_err(|_| self.error(value, "not an integer"))
     }
@@ -182,7 +181,6 @@ impl<'a> Raw<'a> {
     }
 
     /// Whether it is `null`.
-
     pub(crate) fn is_null(self) -> bool {
         self.0 == "null"
     }

@@ -1,7 +1,7 @@
 //! Exchange messages to market updates: decoding, sequence rules, checksums, and what to ask for
 //! when they break.
 //!
-//! Contract: pure. Bytes and a receive time go in, [`Updates`] come out; no I/O, no clock, no
+//! Contract: pure. Bytes go in, [`Updates`] come out; no rule of any venue needs a time; no I/O, no clock, no
 //! threads, no locks. A frame in steady state allocates nothing beyond the growth of `Updates` to
 //! the largest message seen (text with JSON escapes, new instruments, buffering before a snapshot
 //! and metadata do allocate). Hostile input gets a [`DecodeError`] with the byte offset, never a
@@ -9,13 +9,13 @@
 //! [`Limits::instruments`], buffered diffs by [`Limits::buffered_bytes`].
 //!
 //! ```
-//! use tickhawk_market::{ConnectionId, UnixNanos, Update, Updates};
+//! use tickhawk_market::{ConnectionId, Update, Updates};
 //! use tickhawk_venue::{Decoder, Limits, Venue};
 //!
 //! let mut decoder = Decoder::new(Venue::BinanceFutures, None, Limits::default());
 //! let mut out = Updates::new();
 //! let frame = br#"{"e":"trade","E":2,"T":1,"s":"BTCUSDT","t":7,"p":"63943.90","q":"0.003","m":true}"#;
-//! decoder.frame(ConnectionId(0), UnixNanos::new(3), frame, &mut out).unwrap();
+//! decoder.frame(ConnectionId(0), frame, &mut out).unwrap();
 //! assert!(matches!(out.updates.last(), Some(Update::Trade(_))));
 //! ```
 //!

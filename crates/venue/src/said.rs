@@ -33,8 +33,7 @@ impl Listener {
 
     pub(crate) fn hear(&mut self, frame: &str) -> String {
         let mut out = Updates::new();
-        let result =
-            self.decoder.frame(self.connection, UnixNanos::new(9), frame.as_bytes(), &mut out);
+        let result = self.decoder.frame(self.connection, frame.as_bytes(), &mut out);
         self.words(&out, result.err())
     }
 
@@ -60,7 +59,7 @@ impl Listener {
     pub(crate) fn audit(&mut self, frame: &str) -> String {
         let mut out = Updates::new();
         let bytes = frame.as_bytes();
-        self.decoder.frame(self.connection, UnixNanos::new(9), bytes, &mut out).unwrap();
+        self.decoder.frame(self.connection, bytes, &mut out).unwrap();
         let book = out.updates.iter().find_map(|update| match update {
             Update::Book(book) => Some(book),
             _ => None,
@@ -190,8 +189,7 @@ pub(crate) fn survives_damage(venue: Venue, frames: &[&str]) {
             }
             let mut out = Updates::new();
             let connection = ConnectionId(0);
-            let now = UnixNanos::new(9);
-            let _ = listener.decoder.frame(connection, now, &bytes, &mut out);
+            let _ = listener.decoder.frame(connection, &bytes, &mut out);
             for update in &out.updates {
                 if let Update::Book(book) = update {
                     let changes = out.changes_of(book);

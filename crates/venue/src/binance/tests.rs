@@ -3,7 +3,7 @@
 use crate::{DecodeError, Decoder, Limits, Venue};
 use proptest::prelude::*;
 use tickhawk_market::{
-    BookKind, ConnectionId, Decimal, Request, Side, TradingStatus, UnixNanos, Update, Updates,
+    BookKind, ConnectionId, Decimal, Request, Side, TradingStatus, Update, Updates,
 };
 
 /// What goes in.
@@ -37,9 +37,7 @@ fn run(venue: Venue, inputs: Vec<In>) -> String {
     for input in inputs {
         let mut out = Updates::new();
         let result = match &input {
-            In::Frame(text) => {
-                decoder.frame(ConnectionId(0), UnixNanos::new(9), text.as_bytes(), &mut out)
-            }
+            In::Frame(text) => decoder.frame(ConnectionId(0), text.as_bytes(), &mut out),
             In::Reply(url, status, body) => decoder.rest_reply(
                 ConnectionId(0),
                 Some(url),
@@ -174,7 +172,7 @@ fn metadata_is_a_message() {
     // A listing names no instrument; what it said is told with the first message of one.
     assert!(decoder.instruments().is_empty());
     let In::Frame(diff) = diff(1, 5, 0) else { unreachable!() };
-    decoder.frame(ConnectionId(0), UnixNanos::new(9), diff.as_bytes(), &mut out).unwrap();
+    decoder.frame(ConnectionId(0), diff.as_bytes(), &mut out).unwrap();
     let Update::Metadata { metadata, .. } = &out.updates[0] else { panic!("{out:?}") };
     assert_eq!(
         metadata.tick_size,
@@ -190,7 +188,7 @@ fn decimals_grow_and_multiply_what_the_message_holds() {
     let mut out = Updates::new();
     let text =
         br#"{"lastUpdateId":9,"symbol":"ABC","bids":[["10","2"],["9.25","1e-3"]],"asks":[]}"#;
-    decoder.frame(ConnectionId(0), UnixNanos::new(9), text, &mut out).unwrap();
+    decoder.frame(ConnectionId(0), text, &mut out).unwrap();
     let units: Vec<_> = out
         .changes
         .iter()
@@ -205,7 +203,7 @@ fn damage_is_an_error_with_its_place() {
     let mut out = Updates::new();
     let mut decode = |text: &str| {
         out.clear();
-        decoder.frame(ConnectionId(0), UnixNanos::new(9), text.as_bytes(), &mut out)
+        decoder.frame(ConnectionId(0), text.as_bytes(), &mut out)
     };
     let In::Frame(whole) = diff(1, 5, 0) else { unreachable!() };
     for cut in 0..whole.len() {
@@ -231,7 +229,7 @@ fn buffering_is_bounded() {
     let mut feed = |input: In| {
         out.clear();
         let In::Frame(text) = input else { unreachable!() };
-        decoder.frame(ConnectionId(0), UnixNanos::new(9), text.as_bytes(), &mut out).unwrap();
+        decoder.frame(ConnectionId(0), text.as_bytes(), &mut out).unwrap();
         out.requests.clone()
     };
     for id in 1..1_000 {
@@ -255,9 +253,9 @@ proptest! {
             let mut bytes = text.into_bytes();
             let place = at % bytes.len();
             bytes[place] = byte;
-            let _ = decoder.frame(ConnectionId(0), UnixNanos::new(9), &bytes, &mut out);
+            let _ = decoder.frame(ConnectionId(0), &bytes, &mut out);
             bytes.truncate(cut);
-            let _ = decoder.frame(ConnectionId(0), UnixNanos::new(9), &bytes, &mut out);
+            let _ = decoder.frame(ConnectionId(0), &bytes, &mut out);
         }
     }
 }
