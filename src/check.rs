@@ -6,11 +6,11 @@ use crate::{
     config::{Config, Origin},
     model::ModelCard,
     replay,
-    report::tick_text,
+    report::{self, tick_text},
 };
 use anyhow::Result;
 use serde::Serialize;
-use std::thread;
+use std::{io::Write, thread};
 use tickhawk_engine::{Cores, pin_to_core};
 use tickhawk_feature::FeaturePlan;
 
@@ -45,14 +45,16 @@ pub fn run(args: CheckArgs) -> Result<Outcome> {
     }
     problems.extend(args.cores.map(check_cores).unwrap_or_default());
     let resolved = Resolved { values: values(&config), model: ModelCard::new(&model), problems };
+    let mut out = report::stdout();
     if args.json {
-        println!("{}", sonic_rs::to_string(&resolved)?);
+        writeln!(out, "{}", sonic_rs::to_string(&resolved)?)?;
     } else {
         for Value { key, value, from } in &resolved.values {
-            println!("{key:<34} {value:<24} ({from:?})");
+            writeln!(out, "{key:<34} {value:<24} ({})", from.as_str())?;
         }
-        resolved.model.print();
+        resolved.model.print(&mut out)?;
     }
+    out.flush()?;
     for problem in &resolved.problems {
         eprintln!("problem: {problem}");
     }
@@ -67,8 +69,8 @@ fn values(config: &Config) -> Vec<Value> {
         .map_or(replay::BUNDLED_MODEL.to_owned(), |path| path.display().to_string());
     let mut values = vec![
         value("model.path", model, config.model_origin),
-        value("policy.enter", config.thresholds.0.to_string(), config.policy_origin),
-        value("policy.exit", config.thresholds.1.to_string(), config.policy_origin),
+        value("policy.enter", config.thresholds.0.to_string(), config.policy_origins.0),
+        value("policy.exit", config.thresholds.1.to_string(), config.policy_origins.1),
         value(
             "book.levels_per_side",
             config.book_limits.levels_per_side.to_string(),
@@ -85,6 +87,20 @@ fn values(config: &Config) -> Vec<Value> {
             config.window_origin,
         ),
     ];
+    let names = config.features.as_ref();
+    values.push(value(
+        "features.names",
+        names.map_or("the model's".to_owned(), |names| format!("{} names", names.len())),
+        if names.is_some() { Origin::File } else { Origin::Default },
+    ));
+    if config.plan.microprice.is_some() {
+        values.push(value("features.microprice_ticks", "a table".to_owned(), Origin::File));
+    }
+    if let Some(vpin) = &config.plan.vpin {
+        let bucket = tick_text(vpin.bucket);
+        values.push(value("features.vpin_bucket_qty", bucket, Origin::File));
+        values.push(value("features.vpin_buckets", vpin.buckets.to_string(), Origin::File));
+    }
     for (symbol, tick) in &config.tick_sizes {
         values.push(value(
             &format!("instruments.{symbol}.tick_size"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tickhawk_market::Decimal;
 use tickhawk_venue::Venue;
 
-/// Order books in, ONNX signals out, within a microsecond or two, and proof of how fast.
+/// Order books in, ONNX signals out, and proof of how fast.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {

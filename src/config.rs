@@ -94,6 +94,17 @@ pub enum Origin {
     Flag,
 }
 
+impl Origin {
+    /// The word outputs use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Flag => "flag",
+        }
+    }
+}
+
 /// The config with every relation checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -109,8 +120,8 @@ pub struct Config {
     pub policy: Policy,
     /// As typed, for reports: enter, exit.
     pub thresholds: (f32, f32),
-    /// Who named them.
-    pub policy_origin: Origin,
+    /// Who named them: enter, exit.
+    pub policy_origins: (Origin, Origin),
     /// How large books may grow.
     pub book_limits: BookLimits,
     /// Who said how large.
@@ -164,7 +175,10 @@ impl Config {
             features: file.features.names,
             policy: Policy::new(thresholds.0, thresholds.1).context("config `policy`")?,
             thresholds,
-            policy_origin: said_in(file.policy.enter.is_some() || file.policy.exit.is_some()),
+            policy_origins: (
+                said_in(file.policy.enter.is_some()),
+                said_in(file.policy.exit.is_some()),
+            ),
             book_limits: levels_per_side
                 .map_or(BookLimits::default(), |levels_per_side| BookLimits { levels_per_side }),
             book_origin: said_in(levels_per_side.is_some()),

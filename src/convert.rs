@@ -3,6 +3,7 @@
 use crate::{
     Outcome,
     cli::{Container, ConvertArgs},
+    report,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -20,9 +21,11 @@ pub fn run(args: ConvertArgs) -> Result<Outcome> {
             fs::create_dir_all(&args.out).with_context(|| format!("creating `{out}`"))?;
             let written = convert_to_hftbacktest(&mut session, &args.out, |_| {})
                 .with_context(|| format!("converting into `{out}`"))?;
+            let mut stdout = report::stdout();
             for file in &written.files {
-                println!("{}", file.display());
+                writeln!(stdout, "{}", file.display())?;
             }
+            stdout.flush()?;
             eprintln!("{} lines in {} files", written.lines, written.files.len());
             if written.left_out > 0 {
                 eprintln!("note: {} messages name no symbol and were left out", written.left_out);

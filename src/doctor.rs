@@ -1,9 +1,9 @@
 //! `tickhawk doctor`: what this host is, and what it lacks for low latency.
 
-use crate::{Outcome, cli::DoctorArgs};
+use crate::{Outcome, cli::DoctorArgs, report};
 use anyhow::Result;
 use serde::Serialize;
-use std::{env, fs, thread};
+use std::{env, fs, io::Write, thread};
 use tickhawk_engine::pin_to_core;
 use tickhawk_inference::{Runtime, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck};
@@ -32,16 +32,18 @@ pub fn run(args: DoctorArgs) -> Result<Outcome> {
         locked_memory(),
         onnx_runtime(),
     ];
+    let mut out = report::stdout();
     if args.json {
-        println!("{}", sonic_rs::to_string(&findings)?);
+        writeln!(out, "{}", sonic_rs::to_string(&findings)?)?;
     } else {
         for Finding { what, found, advice } in &findings {
-            println!("{what:<24} {found}");
+            writeln!(out, "{what:<24} {found}")?;
             if let Some(advice) = advice {
-                println!("{:<24}   -> {advice}", "");
+                writeln!(out, "{:<24}   -> {advice}", "")?;
             }
         }
     }
+    out.flush()?;
     // Without a runtime no model can be scored: that is a check that failed.
     let no_runtime = findings.iter().any(|f| f.what == "onnx runtime" && f.advice.is_some());
     Ok(if no_runtime { Outcome::CheckFailed } else { Outcome::Done })

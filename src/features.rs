@@ -66,12 +66,12 @@ pub fn run(args: FeaturesArgs) -> Result<Outcome> {
     recording.close();
     sink.finish().with_context(|| format!("writing `{}`", args.out.display()))?;
     notices_summary(market.decoder_counts());
-    report::tick_warnings(&market, contract_tick_size);
+    report::feature_warnings(&market, contract_tick_size);
     eprintln!("{} frames in `{}`", market.counts().frames, args.out.display());
     if market.counts().frames > 0 {
         return Ok(Outcome::Done);
     }
-    report::explain_no_frames(&market.reports());
+    report::explain_no_frames(&market);
     Ok(Outcome::CheckFailed)
 }
 

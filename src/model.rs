@@ -3,11 +3,14 @@
 use crate::{
     Outcome,
     cli::{ModelArgs, ModelCheckArgs, ModelCommand, StampArgs},
-    report::tick_text,
+    report::{self, tick_text},
 };
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::fs;
+use std::{
+    fs,
+    io::{self, Write},
+};
 use tickhawk_inference::{
     Contract, Golden, InferenceError, Model, ModelFile, OrtModel, Output, RuntimeOptions,
 };
@@ -100,17 +103,17 @@ impl ModelCard {
     }
 
     /// As text for people.
-    pub fn print(&self) {
-        println!("model      {} {} on {}", self.name, self.version, self.engine);
-        println!("sha256     {}", self.sha256);
-        println!("schema     {}", self.schema);
-        println!("label      {} in {} ms", self.label, self.horizon_ms);
-        println!("tick size  {}", self.tick_size.as_deref().unwrap_or("any"));
-        println!("input      {} x {} features", self.steps, self.features.len());
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "model      {} {} on {}", self.name, self.version, self.engine)?;
+        writeln!(out, "sha256     {}", self.sha256)?;
+        writeln!(out, "schema     {}", self.schema)?;
+        writeln!(out, "label      {} in {} ms", self.label, self.horizon_ms)?;
+        writeln!(out, "tick size  {}", self.tick_size.as_deref().unwrap_or("any"))?;
+        writeln!(out, "input      {} x {} features", self.steps, self.features.len())?;
         for name in &self.features {
-            println!("             {name}");
+            writeln!(out, "             {name}")?;
         }
-        println!("golden     {} rows, as promised", self.golden_rows);
+        writeln!(out, "golden     {} rows, as promised", self.golden_rows)
     }
 }
 
@@ -125,10 +128,12 @@ fn check(args: &ModelCheckArgs) -> Result<Outcome> {
         Err(error) => return Err(error.into()),
     };
     let card = ModelCard::new(&model);
+    let mut out = report::stdout();
     if args.json {
-        println!("{}", sonic_rs::to_string(&card)?);
+        writeln!(out, "{}", sonic_rs::to_string(&card)?)?;
     } else {
-        card.print();
+        card.print(&mut out)?;
     }
+    out.flush()?;
     Ok(Outcome::Done)
 }

@@ -16,7 +16,7 @@ use std::{
 };
 use tickhawk_engine::{DecisionStage, Inline, MarketStage, Source, ThreadedOptions, run_threaded};
 use tickhawk_feature::FeaturePlan;
-use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_inference::{InferenceError, LibraryError, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
 use tickhawk_venue::Venue;
 
@@ -136,9 +136,9 @@ fn finish(
             .with_context(|| format!("writing into `{}`", folder.display()))?;
     }
     notices_summary(run.market.decoder_counts());
-    report::tick_warnings(&run.market, run.decision.model().contract().tick_size());
+    report::feature_warnings(&run.market, run.decision.model().contract().tick_size());
     if run.market.counts().frames == 0 {
-        report::explain_no_frames(&run.market.reports());
+        report::explain_no_frames(&run.market);
         return Ok(Outcome::CheckFailed);
     }
     if run.signals == 0 {
@@ -178,6 +178,14 @@ pub fn load_model(config: &Config) -> Result<Model> {
         None => bundled(BUNDLED_MODEL)?,
     };
     Ok(Model::load(&path, &RuntimeOptions::default())?)
+}
+
+/// Whether loading ONNX Runtime hung, in which case its thread is still inside it.
+pub fn is_hung_library(error: &anyhow::Error) -> bool {
+    let hung = |error: &InferenceError| {
+        matches!(error, InferenceError::Library(LibraryError::TimedOut { .. }))
+    };
+    error.downcast_ref::<InferenceError>().is_some_and(hung)
 }
 
 /// A file of the repository: from the working directory, else from where this was built.

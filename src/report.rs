@@ -4,11 +4,12 @@ use crate::config::Config;
 use serde::Serialize;
 use std::{
     cmp::Ordering,
+    collections::BTreeMap,
     fmt,
     io::{self, BufWriter, StdoutLock},
     path::PathBuf,
 };
-use tickhawk_engine::{DecisionStage, InstrumentReport, MarketStage};
+use tickhawk_engine::{DecisionStage, InstrumentReport, MarketStage, TickSource};
 use tickhawk_inference::Model;
 use tickhawk_latency::LatencyReport;
 use tickhawk_market::{BookState, ConnectionId, Decimal, DecimalText, StaleCause};
@@ -111,9 +112,18 @@ pub fn notices_summary(counts: &Counts) {
 }
 
 /// Says why no frame came out.
-pub fn explain_no_frames(reports: &[InstrumentReport]) {
-    if reports.is_empty() {
-        eprintln!("no frame: the recording names no instrument that was asked for");
+pub fn explain_no_frames(market: &MarketStage) {
+    let (reports, counts) = (market.reports(), market.decoder_counts());
+    if reports.is_empty() && counts.unwanted > 0 {
+        eprintln!("no frame: none of the instruments asked for is in the recording");
+    } else if reports.is_empty() {
+        eprintln!(
+            "no frame: no message was one of {}'s: {} of unknown kinds, {} unreadable\n\
+             hint: is it another venue's recording?",
+            market.venue(),
+            counts.unknown_types,
+            counts.malformed
+        );
     }
     for report in reports {
         let cause = report.stale_cause.map(stale_cause_word);
@@ -131,35 +141,42 @@ pub fn tick_text(tick: Decimal) -> String {
     DecimalText { units: tick.mantissa, decimals: tick.decimals }.to_string()
 }
 
-/// Says which instruments have no tick though their features are counted in ticks.
-pub fn tick_warnings(market: &MarketStage, contract_tick_size: Option<Decimal>) {
-    if !market.plan().needs_tick() {
-        return;
-    }
+/// Says what features may suffer from: ticks not known or not the model's, rings that were full.
+pub fn feature_warnings(market: &MarketStage, contract_tick_size: Option<Decimal>) {
     for report in market.reports() {
-        let (Some(used), Some(expected)) = (report.tick_size, contract_tick_size) else { continue };
-        if used.to_f64() != expected.to_f64() {
+        if market.plan().needs_tick() {
+            tick_warning(&report, contract_tick_size);
+        }
+        if report.window_overflows > 0 {
             eprintln!(
-                "warning: the model was made for a tick of {}, that of {} is {}",
-                tick_text(expected),
-                report.symbol,
-                tick_text(used)
+                "warning: {}: {} events left time windows early, whose rings were full\n\
+                 hint: raise `features.window_capacity_events` in the config",
+                report.symbol, report.window_overflows
             );
         }
     }
-    for report in market.reports().iter().filter(|report| report.tick_size.is_none()) {
-        eprintln!(
-            "warning: the tick of {} is not known, so features counted in ticks are unavailable\n\
-             hint: give `--tick-size SIZE`, or `[instruments.{}] tick_size` in the config",
-            report.symbol, report.symbol
-        );
-    }
-    for report in market.reports().iter().filter(|report| report.window_overflows > 0) {
-        eprintln!(
-            "warning: {}: {} events left time windows early, whose rings were full\n\
-             hint: raise `features.window_capacity_events` in the config",
-            report.symbol, report.window_overflows
-        );
+}
+
+fn tick_warning(report: &InstrumentReport, contract_tick_size: Option<Decimal>) {
+    let symbol = &report.symbol;
+    match (report.tick_size, contract_tick_size) {
+        (None, _) => eprintln!(
+            "warning: the tick of {symbol} is not known, so features counted in ticks are \
+             unavailable\n\
+             hint: give `--tick-size SIZE`, or `[instruments.{symbol}] tick_size` in the config"
+        ),
+        (Some(used), _) if report.tick_source == TickSource::Contract => {
+            eprintln!(
+                "note: nobody told the tick of {symbol}; the model's is used: {}",
+                tick_text(used)
+            );
+        }
+        (Some(used), Some(expected)) if used.to_f64() != expected.to_f64() => eprintln!(
+            "warning: the model was made for a tick of {}, that of {symbol} is {}",
+            tick_text(expected),
+            tick_text(used)
+        ),
+        _ => {}
     }
 }
 
@@ -194,6 +211,11 @@ struct ConfigRow {
     levels_per_side: usize,
     crossed_messages: u32,
     window_capacity_events: usize,
+    tick_size: Option<String>,
+    tick_sizes: BTreeMap<String, String>,
+    microprice: bool,
+    vpin_bucket_qty: Option<String>,
+    vpin_buckets: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -256,6 +278,15 @@ impl ReplayReport {
                 levels_per_side: config.book_limits.levels_per_side,
                 crossed_messages: crossed,
                 window_capacity_events: config.plan.window_capacity,
+                tick_size: config.tick_size.map(tick_text),
+                tick_sizes: config
+                    .tick_sizes
+                    .iter()
+                    .map(|(symbol, tick)| (symbol.clone(), tick_text(*tick)))
+                    .collect(),
+                microprice: config.plan.microprice.is_some(),
+                vpin_bucket_qty: config.plan.vpin.map(|vpin| tick_text(vpin.bucket)),
+                vpin_buckets: config.plan.vpin.map(|vpin| vpin.buckets),
             },
             counts: CountsRow::new(market, decision),
             instruments: market.reports().into_iter().map(InstrumentRow::new).collect(),

@@ -52,6 +52,7 @@ def export(recordings, folder):
 def labelled(table):
     """Features, label (-1, 0, 1), log return over the horizon and receive time of usable rows."""
     names = [name for name in table.column_names if name not in NOT_FEATURES]
+    assert len(names) <= 64, "one column of validity bits holds 64 features"
     at = table["received_at"].to_numpy()
     mid = table["mid"].to_numpy()
     valid = table["valid"].to_numpy()

@@ -1,9 +1,61 @@
 //! What stands at the two ends of the stages.
 
-use crate::Input;
-use tickhawk_market::{ConnectionId, InstrumentId, StaleCause, UnixNanos};
+use tickhawk_book::Book;
+use tickhawk_feature::FeatureFrame;
+use tickhawk_market::{
+    BookUpdate, ConnectionId, InstrumentId, Request, Scale, StaleCause, Trade, UnixNanos,
+};
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
+
+/// One thing that happened, without its time.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The connection opened.
+    Opened,
+    /// The connection closed.
+    Closed,
+    /// We sent this text.
+    Sent(&'a [u8]),
+    /// The venue sent this frame.
+    Frame(&'a [u8]),
+    /// The venue answered a REST request.
+    RestReply {
+        /// What was asked, where known.
+        url: Option<&'a str>,
+        /// The HTTP status, where known.
+        status: Option<u16>,
+        /// The answer.
+        body: &'a [u8],
+    },
+}
+
+/// Who listens to a market stage. All but frames may be ignored.
+pub trait MarketSink {
+    /// An instrument's state after the input at hand. At most one per instrument and input.
+    fn frame(&mut self, frame: &FeatureFrame);
+
+    /// An instrument was named for the first time.
+    fn instrument(&mut self, _id: InstrumentId, _symbol: &str) {}
+
+    /// An instrument's integers carry these decimals from here on.
+    fn scale(&mut self, _id: InstrumentId, _scale: Scale) {}
+
+    /// A book message was applied; `book` is as it stands after it.
+    fn book_applied(&mut self, _at: UnixNanos, _update: &BookUpdate, _book: &Book) {}
+
+    /// A trade happened.
+    fn trade(&mut self, _at: UnixNanos, _trade: &Trade) {}
+
+    /// A book stopped being right.
+    fn stale(&mut self, _id: InstrumentId, _cause: StaleCause) {}
+
+    /// The decoder needs something from outside.
+    fn request(&mut self, _request: Request) {}
+
+    /// A frame or reply could not be read.
+    fn malformed(&mut self, _connection: ConnectionId, _error: DecodeError) {}
+}
 
 /// One input and when it came.
 #[derive(Clone, Copy, Debug)]

@@ -21,12 +21,14 @@ mod inline;
 mod instrument;
 mod io;
 mod market;
+mod options;
 mod threaded;
 
 pub use cores::{CoreError, pin_to_core};
 pub use decision::{DecisionCounts, DecisionStage};
 pub use inline::Inline;
 pub use instrument::{InstrumentReport, TickSource};
-pub use io::{Listener, Notice, Record, Source};
-pub use market::{Input, MarketCounts, MarketOptions, MarketSink, MarketStage};
+pub use io::{Input, Listener, MarketSink, Notice, Record, Source};
+pub use market::MarketStage;
+pub use options::{MarketCounts, MarketOptions};
 pub use threaded::{Cores, ThreadedOptions, ThreadedOutcome, run_threaded};

@@ -1,112 +1,20 @@
 //! The market stage: inputs to feature frames.
 
-use crate::{InstrumentReport, TickSource, instrument::Instrument};
-use tickhawk_book::{Book, BookLimits};
+use crate::{
+    Input, InstrumentReport, MarketCounts, MarketOptions, MarketSink, TickSource,
+    instrument::Instrument,
+};
+use tickhawk_book::Book;
 use tickhawk_feature::{FeatureFrame, FeaturePlan, FrameSource};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookKind, BookState, BookUpdate, ConnectionId, Decimal, InstrumentId, Level, MonoNanos,
-    Request, Scale, Side, StaleCause, Trade, UnixNanos, Update, Updates,
+    BookKind, BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, Side, StaleCause,
+    UnixNanos, Update, Updates,
 };
-use tickhawk_venue::{Counts, DecodeError, Decoder, Instruments, Limits, Venue};
+use tickhawk_venue::{Counts, Decoder, Instruments, Venue};
 
 /// Levels a side that any venue's checksum covers at most (OKX: 25).
 const CHECKSUM_LEVELS_MAX: usize = 25;
-
-/// One thing that happened, without its time.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// The connection opened.
-    Opened,
-    /// The connection closed.
-    Closed,
-    /// We sent this text.
-    Sent(&'a [u8]),
-    /// The venue sent this frame.
-    Frame(&'a [u8]),
-    /// The venue answered a REST request.
-    RestReply {
-        /// What was asked, where known.
-        url: Option<&'a str>,
-        /// The HTTP status, where known.
-        status: Option<u16>,
-        /// The answer.
-        body: &'a [u8],
-    },
-}
-
-/// Who listens to a market stage. All but frames may be ignored.
-pub trait MarketSink {
-    /// An instrument's state after the input at hand. At most one per instrument and input.
-    fn frame(&mut self, frame: &FeatureFrame);
-
-    /// An instrument was named for the first time.
-    fn instrument(&mut self, _id: InstrumentId, _symbol: &str) {}
-
-    /// An instrument's integers carry these decimals from here on.
-    fn scale(&mut self, _id: InstrumentId, _scale: Scale) {}
-
-    /// A book message was applied; `book` is as it stands after it.
-    fn book_applied(&mut self, _at: UnixNanos, _update: &BookUpdate, _book: &Book) {}
-
-    /// A trade happened.
-    fn trade(&mut self, _at: UnixNanos, _trade: &Trade) {}
-
-    /// A book stopped being right.
-    fn stale(&mut self, _id: InstrumentId, _cause: StaleCause) {}
-
-    /// The decoder needs something from outside.
-    fn request(&mut self, _request: Request) {}
-
-    /// A frame or reply could not be read.
-    fn malformed(&mut self, _connection: ConnectionId, _error: DecodeError) {}
-}
-
-/// What a market stage is built from.
-#[derive(Clone, Debug)]
-pub struct MarketOptions {
-    /// Whose messages.
-    pub venue: Venue,
-    /// The only instruments taken, in the venue's spelling; `None` for all.
-    pub symbols: Option<Vec<String>>,
-    /// Ticks by symbol, from the config.
-    pub tick_sizes: Vec<(String, Decimal)>,
-    /// The tick of every symbol not listed, from a flag or the config.
-    pub tick_size: Option<Decimal>,
-    /// The tick the model's contract names.
-    pub contract_tick_size: Option<Decimal>,
-    /// Levels a side a book may hold.
-    pub book_limits: BookLimits,
-    /// Bounds on what input may make the decoder hold.
-    pub limits: Limits,
-    /// Book messages in a row a book may stay crossed; `None` for the venue's own.
-    pub crossed_messages_limit: Option<u32>,
-}
-
-impl MarketOptions {
-    /// The defaults for a venue: all instruments, no tick from outside.
-    pub fn new(venue: Venue) -> Self {
-        Self {
-            venue,
-            symbols: None,
-            tick_sizes: Vec::new(),
-            tick_size: None,
-            contract_tick_size: None,
-            book_limits: BookLimits::default(),
-            limits: Limits::default(),
-            crossed_messages_limit: None,
-        }
-    }
-}
-
-/// What the market stage counted over all instruments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MarketCounts {
-    /// Inputs whose receive time was before the one before, and was moved up to it.
-    pub clamped_receive_times: u64,
-    /// Feature frames made.
-    pub frames: u64,
-}
 
 /// Bytes and a receive time in, feature frames out.
 #[derive(Debug)]
@@ -185,6 +93,11 @@ impl MarketStage {
     /// The instruments named so far, by id.
     pub fn instruments(&self) -> &Instruments {
         self.decoder.instruments()
+    }
+
+    /// Whose messages it takes.
+    pub fn venue(&self) -> Venue {
+        self.options.venue
     }
 
     /// What was counted over all instruments.

@@ -6,8 +6,7 @@ use std::time::Duration;
 /// The release the build script pins, for messages.
 const PINNED_VERSION: &str = env!("TICKHAWK_ORT_VERSION");
 
-/// Why ONNX Runtime cannot be had. Models still run on the built-in engine where it knows all of
-/// their operators.
+/// Why ONNX Runtime cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LibraryError {
     /// Nothing names a library: neither the options, nor the environment, nor the build.

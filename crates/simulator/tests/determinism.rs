@@ -32,10 +32,10 @@ fn config(format: WireFormat, seed: u64) -> MarketConfig {
 /// The digests of seed 1, five seconds, three symbols. They differ only if what is simulated
 /// differs; a platform on which they do has broken the contract.
 const DIGESTS: [(WireFormat, &str); 6] = [
-    (WireFormat::Binance, "ea2bf2e89697fa11d97dfe47f29d85a4dfc1dec9822192b4ec52d8cf37306e84"),
+    (WireFormat::Binance, "9af5f8a428260b45285d34d885a7117cd88c3414329a543315107fa6800d192b"),
     (
         WireFormat::BinanceFutures,
-        "9c1f444559d73cd86ad9ab2be577d1ce93863dff84d6be1e177ef7a80c1603e2",
+        "96a4ffedc053f834b49d314464662ed63f9435f158a70517f8fff047d0884ad7",
     ),
     (WireFormat::Kraken, "f76f7a5da48c44efb855b26ad930db8d4b3f3a92fa4dc4fcb720139d759182a6"),
     (WireFormat::Okx, "c6085e22ce763671e418f568d60b45f35ebf2dfbe95b380087d1bd0a722f81d8"),

@@ -141,7 +141,7 @@ impl Binance {
             Verdict::Apply => {
                 apply(context, frame, id, diff)?;
                 let feed = self.feed(id);
-                feed.last_id = diff.final_id;
+                (feed.first_id, feed.last_id) = (diff.first_id, diff.final_id);
                 feed.bridging = false;
                 if context.sync(id) == Sync::Suspect {
                     self.buffer(context, id, raw);

@@ -245,12 +245,12 @@ impl Binance {
 
 impl Venue for Binance {
     fn open(&mut self, wire: &mut Wire, market: &Market) {
-        self.exchange_info(wire, market);
         wire.opened(&self.url());
         let extra = if self.futures { "markPrice@1s" } else { "miniTicker" };
         let names: Vec<String> =
             self.streams.iter().map(|stream| format!("\"{}@{extra}\"", stream.lower)).collect();
         wire.sent(&format!(r#"{{"method":"SUBSCRIBE","params":[{}],"id":1}}"#, names.join(",")));
+        self.exchange_info(wire, market);
         wire.after(30 * MILLISECOND, Timer::Step(0));
         for symbol in 0..self.streams.len() {
             let stream = &mut self.streams[symbol];

@@ -6,7 +6,12 @@ use tickhawk_simulator::WireFormat;
 
 impl Reader {
     pub(super) fn rest(&mut self, url: &str, body: &str) -> BTreeSet<usize> {
-        let name = url.split("symbol=").nth(1).unwrap().split('&').next().unwrap();
+        let Some(query) = url.split("symbol=").nth(1) else {
+            assert!(url.ends_with("/exchangeInfo") && body.contains("tickSize"), "{url}");
+            self.count("exchangeInfo");
+            return BTreeSet::new();
+        };
+        let name = query.split('&').next().unwrap();
         let symbol = self.index(name);
         self.clear(symbol);
         self.set_pairs(symbol, true, &need(body, &["bids"]));

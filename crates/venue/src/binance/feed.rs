@@ -13,6 +13,8 @@ use tickhawk_market::UnixNanos;
 pub(super) struct Feed {
     /// `u` of the last diff applied, or the snapshot's id before the first one.
     pub(super) last_id: u64,
+    /// `U` of the last diff applied.
+    pub(super) first_id: u64,
     /// Whether the first diff after the snapshot is still to come.
     pub(super) bridging: bool,
     /// Diffs waiting for a snapshot, as they came.
@@ -40,7 +42,9 @@ impl Feed {
         };
         match follows {
             true => Verdict::Apply,
-            false if last <= id => Verdict::AlreadyApplied,
+            // One that begins inside the last one was never part of it: the last one's `u` was
+            // damaged, and would hide all that comes until it is reached.
+            false if last <= id && first <= self.first_id => Verdict::AlreadyApplied,
             false => Verdict::Gap,
         }
     }

@@ -119,6 +119,24 @@ fn spot_follows_by_the_first_id() {
     check(venue, vec![bare_snapshot(9), diff(11, 12, 0)], "syncing, fetch");
 }
 
+/// A `u` read too high must not make what follows look as if it had been applied.
+#[test]
+fn a_damaged_final_id_does_not_hide_what_follows() {
+    for venue in [Venue::Binance, Venue::BinanceFutures] {
+        let inputs =
+            vec![diff(99, 101, 98), bare_snapshot(100), diff(102, 903, 101), diff(104, 105, 103)];
+        check(
+            venue,
+            inputs,
+            "syncing, fetch, snapshot 100, diff 101, diff 903, stale Sequence, fetch",
+        );
+        // Whole, it may come again.
+        let inputs =
+            vec![diff(99, 101, 98), bare_snapshot(100), diff(102, 103, 101), diff(102, 103, 101)];
+        check(venue, inputs, "syncing, fetch, snapshot 100, diff 101, diff 103");
+    }
+}
+
 #[test]
 fn failed_replies_are_asked_for_again() {
     let venue = Venue::BinanceFutures;

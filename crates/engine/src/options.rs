@@ -1,0 +1,51 @@
+//! What the market stage is built from.
+
+use tickhawk_book::BookLimits;
+use tickhawk_market::Decimal;
+use tickhawk_venue::{Limits, Venue};
+
+/// What a market stage is built from.
+#[derive(Clone, Debug)]
+pub struct MarketOptions {
+    /// Whose messages.
+    pub venue: Venue,
+    /// The only instruments taken, in the venue's spelling; `None` for all.
+    pub symbols: Option<Vec<String>>,
+    /// Ticks by symbol, from the config.
+    pub tick_sizes: Vec<(String, Decimal)>,
+    /// The tick of every symbol not listed, from a flag or the config.
+    pub tick_size: Option<Decimal>,
+    /// The tick the model's contract names.
+    pub contract_tick_size: Option<Decimal>,
+    /// Levels a side a book may hold.
+    pub book_limits: BookLimits,
+    /// Bounds on what input may make the decoder hold.
+    pub limits: Limits,
+    /// Book messages in a row a book may stay crossed; `None` for the venue's own.
+    pub crossed_messages_limit: Option<u32>,
+}
+
+impl MarketOptions {
+    /// The defaults for a venue: all instruments, no tick from outside.
+    pub fn new(venue: Venue) -> Self {
+        Self {
+            venue,
+            symbols: None,
+            tick_sizes: Vec::new(),
+            tick_size: None,
+            contract_tick_size: None,
+            book_limits: BookLimits::default(),
+            limits: Limits::default(),
+            crossed_messages_limit: None,
+        }
+    }
+}
+
+/// What the market stage counted over all instruments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MarketCounts {
+    /// Inputs whose receive time was before the one before, and was moved up to it.
+    pub clamped_receive_times: u64,
+    /// Feature frames made.
+    pub frames: u64,
+}
