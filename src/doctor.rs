@@ -39,7 +39,7 @@ pub fn run(args: DoctorArgs) -> Result<Outcome> {
         for Finding { what, found, advice } in &findings {
             writeln!(out, "{what:<24} {found}")?;
             if let Some(advice) = advice {
-                writeln!(out, "{:<24}   -> {advice}", "")?;
+                writeln!(out, "    -> {advice}")?;
             }
         }
     }
@@ -71,9 +71,7 @@ fn cores() -> Finding {
     let advice = match (count, pinned) {
         (_, false) => Some("threads cannot be pinned: expect the scheduler to move them"),
         (1, _) => Some("one core: the two threads share it; use the inline runner"),
-        (2 | 3, _) => {
-            Some("the writer shares a core with a pinned thread: its work shows in tails")
-        }
+        (2 | 3, _) => Some("the writer shares a core with a pinned thread: it shows in tails"),
         _ => None,
     };
     finding("cores", format!("{count}, {}", or_unknown(model)), advice)
@@ -81,9 +79,8 @@ fn cores() -> Finding {
 
 fn isolation() -> Finding {
     let isolated = read("/sys/devices/system/cpu/isolated").filter(|text| !text.is_empty());
-    let advice = isolated.is_none().then_some(
-        "no core is isolated: boot with isolcpus= and nohz_full= for the cores you pin to",
-    );
+    let advice =
+        isolated.is_none().then_some("boot with isolcpus= and nohz_full= for the cores you pin to");
     finding("isolated cores", isolated.unwrap_or_else(|| "none".to_owned()), advice)
 }
 
@@ -107,7 +104,7 @@ fn clock_source() -> Finding {
     let source = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let tsc = source.as_deref() == Some("tsc");
     let advice = (!tsc && source.is_some())
-        .then_some("the kernel does not trust the time-stamp counter; reads may cost more");
+        .then_some("the time-stamp counter is not trusted; reads may cost more");
     finding("kernel clock source", or_unknown(source), advice)
 }
 
@@ -127,8 +124,7 @@ fn meminfo(key: &str) -> Option<u64> {
 
 fn huge_pages() -> Finding {
     let (total, size_kb) = (meminfo("HugePages_Total"), meminfo("Hugepagesize"));
-    let advice = (total.unwrap_or(0) == 0)
-        .then_some("none reserved: rings and books live on ordinary pages");
+    let advice = (total.unwrap_or(0) == 0).then_some("rings and books live on ordinary pages");
     let found = match (total, size_kb) {
         (Some(total), Some(size_kb)) => format!("{total} of {size_kb} KiB"),
         _ => or_unknown(None),

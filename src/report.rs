@@ -381,7 +381,7 @@ impl fmt::Display for ReplayReport {
         let counts = &self.counts;
         writeln!(
             f,
-            "\n{} inputs, {} frames, {} signals ({} frames while features warmed up, {} failed)\n",
+            "\n{} inputs, {} frames, {} signals; {} frames while warming up, {} failed\n",
             counts.inputs, counts.frames, counts.signals, counts.warming, counts.failed
         )?;
         write!(f, "{}", self.latency)

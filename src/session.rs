@@ -24,6 +24,10 @@ impl Recording {
         let session = Session::open_merged(files).context("opening the recording")?;
         let named = session.header().and_then(|header| header.venue.clone());
         let venue = match (venue, named) {
+            (Some(venue), Some(slug)) if slug != venue.slug() => {
+                eprintln!("warning: the recording says that it is {slug}'s, not {venue}'s");
+                venue
+            }
             (Some(venue), _) => venue,
             (None, Some(slug)) => slug.parse().context("in the recording's header")?,
             (None, None) => bail!(
