@@ -83,10 +83,15 @@ impl<'a> Frame<'a> {
         value.ok_or_else(|| DecodeError::Missing { field, offset: self.offset_of(message.bytes()) })
     }
 
-    /// A time in milliseconds since the epoch, where the message has one.
+    /// A time since the epoch, where the message has one: in milliseconds, or in microseconds,
+    /// which Binance sends to those who ask for them. No millisecond of our age has 16 digits.
     pub(crate) fn millis(&self, value: Option<Raw<'a>>) -> Result<Option<UnixNanos>, DecodeError> {
         let Some(value) = value else { return Ok(None) };
-        let time = UnixNanos::from_millis(self.unsigned(value)?);
+        let count = self.unsigned(value)?;
+        let time = match count < 1_000_000_000_000_000 {
+            true => UnixNanos::from_millis(count),
+            false => UnixNanos::from_micros(count),
+        };
         time.map(Some).ok_or_else(|| self.error(value, "a time past the year 2554"))
     }
 
@@ -241,6 +246,17 @@ mod tests {
             let shallow = &deep.as_bytes()[..SHALLOW_BYTES];
             assert!(Frame::new(shallow).unwrap().read_all::<Raw>().is_err());
         }
+    }
+
+    #[test]
+    fn times_are_milliseconds_or_microseconds() {
+        let time = |text| {
+            let frame = Frame::new(b"").unwrap();
+            frame.millis(Some(Raw(text))).map(|at| at.map(UnixNanos::nanos))
+        };
+        assert_eq!(time("1721347022504"), Ok(Some(1_721_347_022_504_000_000)));
+        assert_eq!(time("\"1721347022504123\""), Ok(Some(1_721_347_022_504_123_000)));
+        assert!(time("18446744073709551615").is_err());
     }
 
     #[test]
