@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use tickhawk_book::{Book, BookCounters, BookLimits};
 use tickhawk_feature::{FeaturePlan, FeatureState};
-use tickhawk_market::{BookState, Decimal, Level, Metadata, Scale, Side, StaleCause, UnixNanos};
+use tickhawk_market::{BookState, Decimal, Level, Scale, Side, StaleCause, UnixNanos};
 
 /// Where an instrument's tick came from. A tick from the config stands over the venue's metadata,
 /// and that over the model's contract.
@@ -40,7 +40,6 @@ pub(crate) struct Instrument {
     pub(crate) touched: bool,
     pub(crate) exchange_at: Option<UnixNanos>,
     pub(crate) sequence: Option<u64>,
-    pub(crate) metadata: Metadata,
     pub(crate) counts: InstrumentCounts,
 }
 
@@ -114,7 +113,6 @@ impl Instrument {
             touched: false,
             exchange_at: None,
             sequence: None,
-            metadata: Metadata::default(),
             counts: InstrumentCounts::default(),
         }
     }

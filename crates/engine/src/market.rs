@@ -210,15 +210,15 @@ impl MarketStage {
             }
             Update::Scale { instrument, scale } => {
                 let id = *instrument;
-                let was_stale = self.book_state(id) == BookState::Stale;
-                self.instruments[id.index()].set_scale(*scale);
+                let instrument = &mut self.instruments[id.index()];
+                let was_stale = instrument.book.state() == BookState::Stale;
+                instrument.set_scale(*scale);
                 sink.scale(id, *scale);
                 self.check_book_itself(id, was_stale, updates, sink);
             }
             Update::Metadata { instrument, metadata } => {
-                let instrument = &mut self.instruments[instrument.index()];
-                instrument.metadata = *metadata;
                 if let Some(tick_size) = metadata.tick_size {
+                    let instrument = &mut self.instruments[instrument.index()];
                     instrument.set_tick(tick_size, TickSource::Metadata);
                 }
             }
@@ -303,10 +303,6 @@ impl MarketStage {
         }
         instrument.crossed_messages += 1;
         instrument.crossed_messages >= self.crossed_messages_limit
-    }
-
-    fn book_state(&self, id: InstrumentId) -> BookState {
-        self.instruments[id.index()].book.state()
     }
 
     /// The book itself goes Stale when it holds too many levels, or numbers that no longer fit.

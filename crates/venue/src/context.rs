@@ -155,12 +155,12 @@ impl Context<'_> {
     }
 
     /// A trade; its numbers in the instrument's integers.
-    pub(crate) fn trade(
+    pub(crate) fn trade<'f>(
         &mut self,
-        frame: &Frame<'_>,
+        frame: &Frame<'f>,
         id: InstrumentId,
-        price: Raw<'_>,
-        qty: Raw<'_>,
+        price: Raw<'f>,
+        qty: Raw<'f>,
         taker: Side,
         exchange_at: Option<UnixNanos>,
     ) -> Result<(), DecodeError> {
@@ -244,16 +244,16 @@ impl Context<'_> {
         self.out.updates.push(Update::Metadata { instrument: id, metadata });
     }
 
-    fn level(
+    fn level<'f>(
         &mut self,
-        frame: &Frame<'_>,
+        frame: &Frame<'f>,
         id: InstrumentId,
-        price: Raw<'_>,
-        qty: Raw<'_>,
+        price: Raw<'f>,
+        qty: Raw<'f>,
     ) -> Result<(Price, Qty), DecodeError> {
         let mut message = self.message(id);
         let first = message.first_change as usize;
-        message.level_text(frame, Side::Bid, price, qty)?;
+        message.level(frame, Side::Bid, price, qty)?;
         let change = self.out.changes[first];
         self.out.changes.truncate(first);
         Ok((change.price, change.qty))
@@ -288,22 +288,7 @@ impl Message<'_> {
         price: Raw<'f>,
         qty: Raw<'f>,
     ) -> Result<(), DecodeError> {
-        self.level_text(frame, side, price, qty)
-    }
-
-    fn level_text(
-        &mut self,
-        frame: &Frame<'_>,
-        side: Side,
-        price: Raw<'_>,
-        qty: Raw<'_>,
-    ) -> Result<(), DecodeError> {
-        let read = |value: Raw<'_>| {
-            let text = value.unquoted().as_bytes();
-            Decimal::parse(text)
-                .map_err(|source| DecodeError::Number { offset: frame.offset_of(text), source })
-        };
-        let (price_decimal, qty_decimal) = (read(price)?, read(qty)?);
+        let (price_decimal, qty_decimal) = (frame.decimal(price)?, frame.decimal(qty)?);
         if qty_decimal.mantissa < 0 {
             return Err(frame.error(qty, "a negative quantity"));
         }
