@@ -15,12 +15,14 @@ mod tests;
 
 use crate::{
     DecodeError, Sync,
+    client::text::unescaped,
     context::{Context, Facts},
     json::{Frame, Raw},
     protocol::Protocol,
 };
 use feed::{Diff, Feed, Verdict};
 use message::Message;
+use std::borrow::Cow;
 use tickhawk_market::{BookKind, ConnectionId, InstrumentId, Request, Side, StaleCause};
 
 /// The Binance protocols.
@@ -333,7 +335,7 @@ impl Protocol for Binance {
             Ok(message) if !failed => message,
             other => {
                 // Still awaited: ask again. Whoever fetches keeps the venue's pace.
-                if let Some(id) = asked_for.and_then(|symbol| context.instruments.find(symbol)) {
+                if let Some(id) = asked_for.and_then(|symbol| context.instruments.find(&symbol)) {
                     context.request(Request::Snapshot(id));
                 }
                 return other.map(|_| ());
@@ -348,7 +350,7 @@ impl Protocol for Binance {
         }
         match asked_for {
             Some(symbol) => {
-                let Some(id) = context.instrument(symbol) else { return Ok(()) };
+                let Some(id) = context.instrument(&symbol) else { return Ok(()) };
                 self.snapshot(context, frame, frame.whole(), &message, id)
             }
             None => self.bare_snapshot(context, frame, frame.whole(), &message),
@@ -386,8 +388,9 @@ fn apply(
     Ok(())
 }
 
-/// The value of `key` in a URL's query.
-fn query_value<'u>(url: &'u str, key: &str) -> Option<&'u str> {
+/// The value of `key` in a URL's query, as it was before it was percent-encoded.
+fn query_value<'u>(url: &'u str, key: &str) -> Option<Cow<'u, str>> {
     let (_, query) = url.split_once('?')?;
-    query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+    value.map(unescaped)
 }

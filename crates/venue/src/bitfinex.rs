@@ -30,7 +30,9 @@ use crate::{
 };
 use channel::{Channel, Channels, Kind};
 use serde::Deserialize;
-use tickhawk_market::{BookKind, Decimal, InstrumentId, Request, Side, StaleCause, Update};
+use tickhawk_market::{
+    BookKind, ConnectionId, Decimal, InstrumentId, Request, Side, StaleCause, Update,
+};
 
 /// The flag that numbers messages.
 const FLAG_SEQUENCE: u64 = 65_536;
@@ -102,6 +104,11 @@ impl Bitfinex {
             self.connections.resize_with(index + 1, Connection::default);
         }
         &mut self.connections[index]
+    }
+
+    /// The id of the channel that the instrument's book comes by on that connection.
+    pub(crate) fn book_channel(&self, id: InstrumentId, connection: ConnectionId) -> Option<u64> {
+        self.connections.get(usize::from(connection.0))?.channels.book_of(id)
     }
 
     fn event(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {

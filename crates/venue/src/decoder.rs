@@ -201,6 +201,17 @@ impl Decoder {
         })
     }
 
+    /// The venue's id of the channel that the instrument's book comes by, where channels have ids
+    /// and giving one up needs it (Bitfinex).
+    pub fn channel(&self, id: InstrumentId) -> Option<u64> {
+        match &self.protocol {
+            Kind::Bitfinex(bitfinex) => {
+                bitfinex.book_channel(id, self.instruments.get(id).connection?)
+            }
+            _ => None,
+        }
+    }
+
     fn parts<'a>(
         &'a mut self,
         connection: ConnectionId,

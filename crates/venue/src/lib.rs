@@ -19,6 +19,9 @@
 //! assert!(matches!(out.updates.last(), Some(Update::Trade(_))));
 //! ```
 //!
+//! It also has the other half of the talk, what a client says to a venue: [`Dialect`] has the
+//! texts and paths, [`Terms`] the addresses and limits.
+//!
 //! What it refuses to do: guess. A message that breaks the venue's sequence is not applied, a
 //! message of an unknown type is counted and skipped, a number that is not exact is an error.
 #![forbid(unsafe_code)]
@@ -29,6 +32,7 @@ mod bitmex;
 mod bybit;
 mod checked;
 mod checksum;
+mod client;
 mod coinbase;
 mod coinbase_exchange;
 mod coinbase_product;
@@ -46,6 +50,7 @@ mod protocol;
 mod said;
 mod venue;
 
+pub use client::{Dialect, Ping, Route, Terms};
 pub use context::Counts;
 pub use decoder::{Decoder, Limits};
 pub use error::DecodeError;

@@ -72,6 +72,18 @@ impl Channels {
         self.feeding.get(instrument.index()).is_some_and(|feeding| *feeding == Some(id))
     }
 
+    /// The channel that feeds the book, or, before any does, the finest one subscribed to.
+    pub(super) fn book_of(&self, instrument: InstrumentId) -> Option<u64> {
+        let books = self.channels.iter().filter_map(|channel| match channel.kind {
+            Some(Kind::Book(precision)) if channel.instrument == Some(instrument) => {
+                Some((precision, channel.id))
+            }
+            _ => None,
+        });
+        let feeding = self.feeding.get(instrument.index()).copied().flatten();
+        feeding.or_else(|| books.min().map(|(_, id)| id))
+    }
+
     /// Whether any channel feeds the book.
     pub(super) fn is_fed(&self, instrument: InstrumentId) -> bool {
         self.feeding.get(instrument.index()).is_some_and(Option::is_some)

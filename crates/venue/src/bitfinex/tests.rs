@@ -138,3 +138,19 @@ fn damage() {
         ],
     );
 }
+
+#[test]
+fn a_books_channel_is_told() {
+    let mut listener = Listener::new(Venue::Bitfinex);
+    listener.hear(&subscribed("book", 7, "tABCUSD", "P1"));
+    let id = listener.decoder.instruments().find("tABCUSD").unwrap();
+    assert_eq!(listener.decoder.channel(id), None);
+    listener.hear("[7,[[10.5,1,2],[11,1,-2]]]");
+    assert_eq!(listener.decoder.channel(id), Some(7));
+    listener.hear(&subscribed("book", 8, "tABCUSD", "P0"));
+    assert_eq!(listener.decoder.channel(id), Some(7));
+    listener.hear("[8,[[10.5,1,2],[11,1,-2]]]");
+    assert_eq!(listener.decoder.channel(id), Some(8));
+    listener.hear(r#"{"event":"unsubscribed","status":"OK","chanId":8}"#);
+    assert_eq!(listener.decoder.channel(id), Some(7));
+}
