@@ -1,0 +1,275 @@
+//! One socket of a served exchange: a WebSocket's conversation, a REST connection's requests.
+
+use crate::{ServeError, websocket};
+use futures_util::{SinkExt, StreamExt};
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use std::{
+    convert::Infallible,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::AbortHandle,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async_with_config,
+    tungstenite::{
+        Message,
+        handshake::server::{Request as WsRequest, Response as WsResponse},
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+/// How long a client may take over its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Something that came from a client.
+pub(crate) enum Event {
+    Connected { client: u32, path: String, handle: Client },
+    Received { client: u32, text: String },
+    Disconnected { client: u32 },
+    Rest { path: String, reply: oneshot::Sender<(u16, Option<u32>, String)> },
+}
+
+/// Something for a client.
+pub(crate) enum Out {
+    Frame(String),
+    Close { code: u16, reason: String },
+    Reset,
+}
+
+/// A client, as whoever feeds it sees it.
+pub(crate) struct Client {
+    out: UnboundedSender<Out>,
+    unsent: Arc<AtomicUsize>,
+    last_unsent: usize,
+    full_since: Option<Instant>,
+    task: AbortHandle,
+}
+
+impl Client {
+    pub(crate) fn send(&self, out: Out) {
+        if let Out::Frame(text) = &out {
+            self.unsent.fetch_add(text.len(), Ordering::Relaxed);
+        }
+        // A client that is gone takes nothing more.
+        let _ = self.out.send(out);
+    }
+
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has been full for so long without taking anything.
+    pub(crate) fn is_stuck(&mut self, is_full: bool, after: Duration) -> bool {
+        let unsent = self.unsent_bytes();
+        if !is_full || unsent < self.last_unsent {
+            self.full_since = None;
+        }
+        self.last_unsent = unsent;
+        is_full && self.full_since.get_or_insert_with(Instant::now).elapsed() > after
+    }
+
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+    }
+}
+
+/// Tells that a client is gone, however it went.
+struct Gone {
+    client: u32,
+    events: UnboundedSender<Event>,
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let _ = self.events.send(Event::Disconnected { client: self.client });
+    }
+}
+
+/// Speaks TLS with this chain and key.
+pub(crate) fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor, ServeError> {
+    let wrong = |path: &Path, detail: String| ServeError::Tls { path: path.to_owned(), detail };
+    let certificates = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(chain, error.to_string()))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(chain, error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(certificates, private)
+        .map_err(|error| wrong(chain, error.to_string()))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Takes a TCP connection on: a WebSocket, or shuts the door on it.
+pub(crate) fn accept_socket(
+    client: u32,
+    stream: TcpStream,
+    lets_in: bool,
+    tls: Option<TlsAcceptor>,
+    events: UnboundedSender<Event>,
+) {
+    let _ = stream.set_nodelay(true);
+    if !lets_in {
+        let _ = stream.set_zero_linger();
+        return;
+    }
+    tokio::spawn(async move {
+        match tls {
+            None => handshake(client, stream, events, |stream| stream).await,
+            Some(tls) => {
+                let accepted = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
+                if let Ok(Ok(stream)) = accepted {
+                    handshake(client, stream, events, |stream: &TlsStream<TcpStream>| {
+                        stream.get_ref().0
+                    })
+                    .await;
+                }
+            }
+        }
+    });
+}
+
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    client: u32,
+    stream: S,
+    events: UnboundedSender<Event>,
+    tcp: fn(&S) -> &TcpStream,
+) {
+    let mut path = String::new();
+    #[expect(clippy::result_large_err, reason = "the library's own signature")]
+    let note = |request: &WsRequest, response: WsResponse| {
+        path = request.uri().path_and_query().map_or(String::new(), ToString::to_string);
+        Ok(response)
+    };
+    let config = websocket::config(websocket::READ_BUFFER_BYTES);
+    let accepted = accept_hdr_async_with_config(stream, note, Some(config));
+    let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, accepted).await else { return };
+    let (out, texts) = unbounded_channel();
+    let unsent = Arc::new(AtomicUsize::new(0));
+    let gone = Gone { client, events: events.clone() };
+    let (go, started) = oneshot::channel::<()>();
+    let talk = {
+        let (unsent, events) = (Arc::clone(&unsent), events.clone());
+        tokio::spawn(async move {
+            let _gone = gone;
+            if started.await.is_ok() {
+                converse(client, socket, texts, &unsent, &events, tcp).await;
+            }
+        })
+    };
+    let task = talk.abort_handle();
+    let handle = Client { out, unsent, last_unsent: 0, full_since: None, task };
+    if events.send(Event::Connected { client, path, handle }).is_ok() {
+        let _ = go.send(());
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    client: u32,
+    mut socket: WebSocketStream<S>,
+    mut texts: UnboundedReceiver<Out>,
+    unsent: &AtomicUsize,
+    events: &UnboundedSender<Event>,
+    tcp: fn(&S) -> &TcpStream,
+) {
+    loop {
+        tokio::select! {
+            out = texts.recv() => match out {
+                None => return,
+                Some(Out::Frame(text)) => {
+                    let bytes = text.len();
+                    if socket.feed(Message::text(text)).await.is_err() {
+                        return;
+                    }
+                    if texts.is_empty() && socket.flush().await.is_err() {
+                        return;
+                    }
+                    unsent.fetch_sub(bytes, Ordering::Relaxed);
+                }
+                Some(Out::Close { code, reason }) => {
+                    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+                    let _ = socket.close(Some(frame)).await;
+                }
+                Some(Out::Reset) => {
+                    let _ = tcp(socket.get_ref()).set_zero_linger();
+                    return;
+                }
+            },
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let text = text.as_str().to_owned();
+                    if events.send(Event::Received { client, text }).is_err() {
+                        return;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+        }
+    }
+}
+
+/// Takes a TCP connection on for REST.
+pub(crate) fn accept_rest(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    events: UnboundedSender<Event>,
+) {
+    tokio::spawn(async move {
+        match tls {
+            None => answer(stream, events).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    answer(stream, events).await;
+                }
+            }
+        }
+    });
+}
+
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    events: UnboundedSender<Event>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let events = events.clone();
+        async move {
+            let path = request.uri().path_and_query().map_or(String::new(), ToString::to_string);
+            let (reply, replied) = oneshot::channel();
+            let _ = events.send(Event::Rest { path, reply });
+            let (status, retry_after_s, body) =
+                replied.await.unwrap_or((503, None, String::new()));
+            let mut response = Response::builder()
+                .status(status)
+                .header("content-type", "application/json");
+            if let Some(seconds) = retry_after_s {
+                response = response.header("retry-after", seconds);
+            }
+            let body = Full::new(bytes::Bytes::from(body));
+            Ok::<_, Infallible>(response.body(body).unwrap_or_default())
+        }
+    });
+    // A client that hangs up is no error of ours.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
