@@ -2,8 +2,9 @@
 
 use crate::{
     Outcome,
-    cli::CheckArgs,
+    cli::{CheckArgs, live::FeedArgs},
     config::{Config, Origin},
+    lanes::Lane,
     model::ModelCard,
     replay,
     report::{self, tick_text},
@@ -44,7 +45,19 @@ pub fn run(args: CheckArgs) -> Result<Outcome> {
         problems.push(error.to_string());
     }
     problems.extend(args.cores.map(check_cores).unwrap_or_default());
-    let resolved = Resolved { values: values(&config), model: ModelCard::new(&model), problems };
+    let mut values = values(&config);
+    if !config.lanes.is_empty() {
+        match Lane::resolve(&config, &FeedArgs::default()) {
+            Ok(lanes) => {
+                for (index, lane) in lanes.iter().enumerate() {
+                    problems.extend(lane.cores.map(check_cores).unwrap_or_default());
+                    values.extend(lane_values(index, lane));
+                }
+            }
+            Err(error) => problems.push(report::causes(&error)),
+        }
+    }
+    let resolved = Resolved { values, model: ModelCard::new(&model), problems };
     let mut out = report::stdout();
     if args.json {
         writeln!(out, "{}", sonic_rs::to_string(&resolved)?)?;
@@ -112,6 +125,16 @@ fn values(config: &Config) -> Vec<Value> {
         values.push(value("tick_size", tick_text(*tick), Origin::Flag));
     }
     values
+}
+
+/// What a lane would do. Its defaults are the venue's.
+fn lane_values(index: usize, lane: &Lane) -> impl Iterator<Item = Value> {
+    let values = lane.values().into_iter();
+    values.map(move |(key, value)| Value {
+        key: format!("lanes.{index}.{key}"),
+        value,
+        from: Origin::File,
+    })
 }
 
 /// Pins a thread to each, which is the one way to know.

@@ -1,6 +1,11 @@
 //! The command line.
 
+pub mod live;
+mod parse;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
+use parse::{parse_cores, parse_decimal};
 use std::path::PathBuf;
 use tickhawk_market::Decimal;
 use tickhawk_venue::Venue;
@@ -22,6 +27,24 @@ pub enum Command {
     /// Example: tickhawk replay btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
     /// --model models/mlp/1/model.onnx --signals signals.jsonl
     Replay(ReplayArgs),
+    /// Score the live feed of a venue: connect, keep the books right, record, signal.
+    ///
+    /// Example: tickhawk live --venue binance-futures --symbols BTCUSDT,ETHUSDT --record today/
+    /// --signals signals.jsonl
+    Live(LiveArgs),
+    /// Record a live feed without scoring it.
+    ///
+    /// Example: tickhawk record --venue kraken --symbols BTC/USD --record kraken/ --for 1h
+    Record(RecordArgs),
+    /// Replay what a live run recorded, and compare every frame's features, score and signal with
+    /// what live emitted, bit for bit.
+    ///
+    /// Example: tickhawk verify today/
+    Verify(VerifyArgs),
+    /// Play recordings, or a synthetic market, as the venue: its WebSocket and its REST endpoints.
+    ///
+    /// Example: tickhawk serve KRAKEN.ws.50.0 --venue kraken --pace 20 --seed 7 --faults drop=0.001
+    Serve(ServeArgs),
     /// Build the books of a recording and print what became of each, with digests of its path.
     ///
     /// Example: tickhawk inspect KRAKEN.ws.50.0 --venue kraken --json
@@ -66,7 +89,7 @@ pub struct RecordingArgs {
 }
 
 /// Whose messages, and which instruments.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct VenueArgs {
     /// Whose messages they are.
     #[arg(long, value_name = "SLUG")]
@@ -278,23 +301,4 @@ pub struct DoctorArgs {
     /// As one JSON object.
     #[arg(long)]
     pub json: bool,
-}
-
-fn parse_decimal(text: &str) -> Result<Decimal, String> {
-    match Decimal::parse(text.as_bytes()) {
-        Ok(size) if size.mantissa > 0 => Ok(size),
-        Ok(_) => Err("wanted more than zero".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn parse_cores(text: &str) -> Result<tickhawk_engine::Cores, String> {
-    let wanted = || "wanted two core numbers, such as 0,1".to_owned();
-    let (market, inference) = text.split_once(',').ok_or_else(wanted)?;
-    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wanted());
-    let cores = tickhawk_engine::Cores { market: number(market)?, inference: number(inference)? };
-    match cores.market == cores.inference {
-        true => Err("the two threads need a core each".to_owned()),
-        false => Ok(cores),
-    }
 }

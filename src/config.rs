@@ -14,10 +14,10 @@ use tickhawk_market::Decimal;
 use tickhawk_signal::Policy;
 use tickhawk_venue::Venue;
 
-use crate::cli::ConfigArgs;
+use crate::{cli::ConfigArgs, lanes::LaneSection, report::tick_text};
 
 /// The config file as typed. `config.example.toml` shows every key with its default.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
     #[serde(default)]
@@ -31,16 +31,19 @@ struct ConfigFile {
     /// By the venue's own symbol.
     #[serde(default)]
     instruments: BTreeMap<String, InstrumentSection>,
+    /// What `live` and `record` serve.
+    #[serde(default)]
+    lanes: Vec<LaneSection>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ModelSection {
     /// The ONNX file; relative to the config's folder.
     path: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct FeatureSection {
     /// The plan, by name; the model's own list where there is a model.
@@ -56,7 +59,7 @@ struct FeatureSection {
     vpin_buckets: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct PolicySection {
     /// Score at which a decision is taken.
@@ -65,7 +68,7 @@ struct PolicySection {
     exit: Option<f32>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct BookSection {
     /// Levels a side at most.
@@ -74,7 +77,7 @@ struct BookSection {
     crossed_messages: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct InstrumentSection {
     /// One price step, as text: `"0.10"`.
@@ -136,6 +139,10 @@ pub struct Config {
     pub tick_sizes: Vec<(String, Decimal)>,
     /// The tick of all others.
     pub tick_size: Option<Decimal>,
+    /// The lanes, as typed.
+    pub lanes: Vec<LaneSection>,
+    /// The features section, as typed.
+    feature_section: FeatureSection,
 }
 
 /// Thresholds without a config: a decision is taken when the probabilities of up and down differ
@@ -172,6 +179,7 @@ impl Config {
             },
             model: model.map(Path::to_owned).or(model_path),
             plan: plan_options(&file.features)?,
+            feature_section: file.features.clone(),
             features: file.features.names,
             policy: Policy::new(thresholds.0, thresholds.1).context("config `policy`")?,
             thresholds,
@@ -187,7 +195,28 @@ impl Config {
             window_origin: said_in(file.features.window_capacity_events.is_some()),
             tick_sizes: tick_sizes(&file.instruments)?,
             tick_size: args.tick_size,
+            lanes: file.lanes,
         })
+    }
+
+    /// A config file that resolves to this config, with that model and that one lane.
+    pub fn to_toml(&self, model: &str, lane: LaneSection) -> Result<String> {
+        let tick_size = |tick: &Decimal| Some(tick_text(*tick));
+        let instruments = self.tick_sizes.iter().map(|(symbol, tick)| {
+            (symbol.clone(), InstrumentSection { tick_size: tick_size(tick) })
+        });
+        let file = ConfigFile {
+            model: ModelSection { path: Some(model.into()) },
+            features: self.feature_section.clone(),
+            policy: PolicySection { enter: Some(self.thresholds.0), exit: Some(self.thresholds.1) },
+            book: BookSection {
+                levels_per_side: Some(self.book_limits.levels_per_side),
+                crossed_messages: self.crossed_messages,
+            },
+            instruments: instruments.collect(),
+            lanes: vec![lane],
+        };
+        toml::to_string(&file).context("writing the run's config")
     }
 
     /// What the market stage is built from.
@@ -216,18 +245,22 @@ fn read(path: &Path) -> Result<ConfigFile> {
 }
 
 fn tick_sizes(instruments: &BTreeMap<String, InstrumentSection>) -> Result<Vec<(String, Decimal)>> {
-    let named = instruments.iter().filter_map(|(symbol, section)| {
-        let text = section.tick_size.as_ref()?;
-        Some((symbol, text, Decimal::parse(text.as_bytes())))
-    });
+    let named = instruments
+        .iter()
+        .filter_map(|(symbol, section)| Some((symbol, section.tick_size.as_ref()?)));
     named
-        .map(|(symbol, text, size)| match size {
-            Ok(size) if size.mantissa > 0 => Ok((symbol.clone(), size)),
-            _ => bail!(
-                "config `instruments.{symbol}.tick_size` is `{text}`: wanted a number above zero"
-            ),
+        .map(|(symbol, text)| {
+            Ok((symbol.clone(), tick(&format!("instruments.{symbol}.tick_size"), text)?))
         })
         .collect()
+}
+
+/// A tick from its text; `key` is where it stands in the config.
+pub fn tick(key: &str, text: &str) -> Result<Decimal> {
+    match Decimal::parse(text.as_bytes()) {
+        Ok(size) if size.mantissa > 0 => Ok(size),
+        _ => bail!("config `{key}` is `{text}`: wanted a number above zero"),
+    }
 }
 
 fn plan_options(section: &FeatureSection) -> Result<PlanOptions> {

@@ -51,7 +51,7 @@ pub fn run(args: FeaturesArgs) -> Result<Outcome> {
     let (mut recording, venue) =
         Recording::open(&args.recording.files, args.recording.venue.venue)?;
     let symbols = args.recording.venue.symbols;
-    let options = config.market_options(venue, symbols, contract_tick_size);
+    let options = recording.options(config.market_options(venue, symbols, contract_tick_size));
     let clock = Clock::new();
     let mut sink = FrameTable::create(&args.out, &plan)?;
     let mut market = MarketStage::new(options, plan, clock.clone());
@@ -65,7 +65,7 @@ pub fn run(args: FeaturesArgs) -> Result<Outcome> {
     }
     recording.close();
     sink.finish().with_context(|| format!("writing `{}`", args.out.display()))?;
-    notices_summary(market.decoder_counts());
+    notices_summary(&market.decoder_counts());
     report::feature_warnings(&market, contract_tick_size);
     eprintln!("{} frames in `{}`", market.counts().frames, args.out.display());
     if market.counts().frames > 0 {

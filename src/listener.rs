@@ -2,7 +2,13 @@
 
 use crate::report;
 use anyhow::Result;
-use std::io::Write;
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tickhawk_engine::{Listener, Notice};
 use tickhawk_inference::Model;
 use tickhawk_market::InstrumentId;
@@ -54,6 +60,13 @@ impl<W: Write> SignalWriter<W> {
         Ok(self.signals)
     }
 
+    /// Writes out what is held.
+    pub fn flush(&mut self) {
+        if self.failure.is_none() {
+            self.failure = self.out.flush().err();
+        }
+    }
+
     /// Whether lines can no longer be written.
     pub fn failed(&self) -> bool {
         self.failure.is_some()
@@ -61,6 +74,72 @@ impl<W: Write> SignalWriter<W> {
 
     fn symbol(&self, id: InstrumentId) -> &str {
         self.symbols.get(id.index()).map_or("?", String::as_str)
+    }
+}
+
+/// Where signals of several lanes go.
+pub type SharedOut = Arc<Mutex<Box<dyn Write + Send>>>;
+
+/// One lane's way to it.
+pub struct LaneOut(pub SharedOut);
+
+impl Write for LaneOut {
+    /// Whole lines come in one call each, so that lanes do not mix.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock()?.flush()
+    }
+}
+
+impl LaneOut {
+    fn lock(&self) -> io::Result<MutexGuard<'_, Box<dyn Write + Send>>> {
+        self.0.lock().map_err(|_| io::Error::other("another lane failed while writing"))
+    }
+}
+
+/// Hears a live lane: lines go out as soon as there is a pause, and a reader that went away ends
+/// the run.
+pub struct LiveListener {
+    writer: SignalWriter<LaneOut>,
+    stop: Arc<AtomicBool>,
+    unflushed: bool,
+}
+
+impl LiveListener {
+    /// Sets `stop` when signals can no longer be written.
+    pub fn new(writer: SignalWriter<LaneOut>, stop: Arc<AtomicBool>) -> Self {
+        Self { writer, stop, unflushed: false }
+    }
+
+    /// How many signals came.
+    ///
+    /// # Errors
+    /// If one could not be written.
+    pub fn finish(self) -> Result<u64> {
+        self.writer.finish()
+    }
+}
+
+impl Listener for LiveListener {
+    fn signal(&mut self, signal: &Signal) {
+        self.writer.signal(signal);
+        self.unflushed = true;
+        if self.writer.failed() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.writer.notice(notice);
+    }
+
+    fn idle(&mut self) {
+        if std::mem::take(&mut self.unflushed) {
+            self.writer.flush();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Order books in, ONNX signals out, and proof of how fast.
 
+mod books;
 mod check;
 mod cli;
 mod config;
@@ -7,12 +8,20 @@ mod convert;
 mod doctor;
 mod features;
 mod inspect;
+mod lanes;
 mod listener;
+mod live;
 mod model;
+mod recording_run;
 mod replay;
 mod report;
+mod run_report;
+mod serve;
 mod session;
+mod shutdown;
 mod simulate;
+mod source;
+mod verify;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -33,6 +42,10 @@ enum Outcome {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(args),
+        Command::Live(args) => live::run(args),
+        Command::Record(args) => live::record(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Features(args) => features::run(args),
         Command::Simulate(args) => simulate::run(args),

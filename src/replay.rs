@@ -5,7 +5,8 @@ use crate::{
     cli::{ReplayArgs, Runner},
     config::Config,
     listener::SignalWriter,
-    report::{self, ReplayReport, notices_summary},
+    report::{self, notices_summary},
+    run_report::RunReport,
     session::Recording,
 };
 use anyhow::{Context, Result};
@@ -14,7 +15,7 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
-use tickhawk_engine::{DecisionStage, Inline, MarketStage, Source, ThreadedOptions, run_threaded};
+use tickhawk_engine::{DecisionStage, Inline, MarketStage, ThreadedOptions, run_threaded};
 use tickhawk_feature::FeaturePlan;
 use tickhawk_inference::{InferenceError, LibraryError, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
@@ -51,6 +52,7 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
     );
     let tick_size = model.contract().tick_size();
     let options = config.market_options(venue, args.venue.symbols.clone(), tick_size);
+    let options = recording.options(options);
     let clock = Clock::new();
     let market = MarketStage::new(options, plan, clock.clone());
     let decision = DecisionStage::new(model, config.policy, clock.clone());
@@ -88,9 +90,8 @@ fn run_stages(
     let reading = "reading the recording";
     let (market, decision) = match args.runner {
         Runner::Inline => {
-            let mut inline = Inline { market, decision };
-            while let Some(record) = recording.next_record().context(reading)? {
-                inline.step(&record, &mut writer);
+            let mut inline = Inline::new(market, decision);
+            while inline.step_source(recording, &mut writer, &mut ()).context(reading)? {
                 if writer.failed() {
                     break;
                 }
@@ -98,8 +99,9 @@ fn run_stages(
             (inline.market, inline.decision)
         }
         Runner::Threaded => {
-            let options = ThreadedOptions { cores: args.cores, lossy: false };
-            let outcome = run_threaded(recording, market, decision, options, &mut writer);
+            let options = ThreadedOptions { cores: args.cores, ..Default::default() };
+            let outcome =
+                run_threaded(recording, market, decision, options, &mut writer, (), &mut ());
             for failure in &outcome.pin_failures {
                 eprintln!("warning: {failure}");
             }
@@ -122,7 +124,7 @@ fn finish(
     clock: &Clock,
 ) -> Result<Outcome> {
     let latency = LatencyReport::new(run.decision.histograms(), ClockCheck::measure(clock));
-    let replay = ReplayReport::new(files, venue, config, &run.market, &run.decision, latency);
+    let replay = RunReport::new(files, venue, config, &run.market, &run.decision, latency);
     if args.signals.is_none() && run.signals > SHOWN {
         eprintln!("… {} signals more; `--signals -` writes all", run.signals - SHOWN);
     }
@@ -135,7 +137,7 @@ fn finish(
         write_hgrm(folder, &run.decision)
             .with_context(|| format!("writing into `{}`", folder.display()))?;
     }
-    notices_summary(run.market.decoder_counts());
+    notices_summary(&run.market.decoder_counts());
     report::feature_warnings(&run.market, run.decision.model().contract().tick_size());
     if run.market.counts().frames == 0 {
         report::explain_no_frames(&run.market);
@@ -151,9 +153,10 @@ fn finish(
     Ok(Outcome::Done)
 }
 
-fn open_signals(path: &Path) -> Result<Box<dyn Write>> {
+/// Where signals go.
+pub fn open_signals(path: &Path) -> Result<Box<dyn Write + Send>> {
     if path == Path::new("-") {
-        return Ok(Box::new(report::stdout()));
+        return Ok(Box::new(BufWriter::new(std::io::stdout())));
     }
     let file = File::create(path).with_context(|| format!("creating `{}`", path.display()))?;
     Ok(Box::new(BufWriter::new(file)))

@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, path::PathBuf};
-use tickhawk_capture::{CaptureError, RecordKind, Session};
-use tickhawk_engine::{Input, Record, Source};
+use tickhawk_capture::{CaptureError, RecordKind, Session, expand};
+use tickhawk_engine::{Input, MarketOptions, Record, Source};
+use tickhawk_feed::LINKS;
 use tickhawk_venue::Venue;
 
 /// Records between two looks at the progress bar.
@@ -20,6 +21,7 @@ pub struct Recording {
 impl Recording {
     /// Opens the files. The venue is the flag's, else the one a recording of ours names.
     pub fn open(files: &[PathBuf], venue: Option<Venue>) -> Result<(Self, Venue)> {
+        let files = &expand(files).context("opening the recording")?;
         // One file a symbol is how some collectors record: by time, not one after the other.
         let session = Session::open_merged(files).context("opening the recording")?;
         let named = session.header().and_then(|header| header.venue.clone());
@@ -39,6 +41,18 @@ impl Recording {
         };
         let bar = progress_bar(session.bytes_total());
         Ok((Self { session, bar, since_redraw: 0 }, venue))
+    }
+
+    /// How the recording's connections were spread over links, for the stage that reads it.
+    pub fn options(&self, options: MarketOptions) -> MarketOptions {
+        let links = self.session.header().and_then(|header| header.links).unwrap_or(1);
+        let shares_ids = options.venue.terms().shares_ids;
+        MarketOptions { links: links.clamp(1, LINKS), shares_ids, ..options }
+    }
+
+    /// Whether a file ended early: its recorder was killed, or is still writing.
+    pub fn is_cut(&self) -> bool {
+        !self.session.warnings().is_empty()
     }
 
     /// Takes the bar away, and says what the reader could not make out.
@@ -72,6 +86,8 @@ impl Source for Recording {
             RecordKind::Sent(bytes) => Input::Sent(bytes),
             RecordKind::Frame(bytes) => Input::Frame(bytes),
             RecordKind::RestReply { url, status, body } => Input::RestReply { url, status, body },
+            RecordKind::Alive => Input::Alive,
+            RecordKind::Timer => Input::Timer,
         };
         let (connection, received_at) = (record.connection, record.received_at);
         Ok(Some(Record { connection, received_at, input }))

@@ -29,6 +29,7 @@ pub fn run(args: SimulateArgs) -> Result<Outcome> {
         started_at: config.start,
         venue: Some(format.slug().to_owned()),
         instruments: config.symbols.iter().map(|spec| spec.symbol.clone()).collect(),
+        ..Header::default()
     };
     let file =
         File::create(&args.out).with_context(|| format!("creating `{}`", args.out.display()))?;

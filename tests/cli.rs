@@ -22,7 +22,9 @@ fn check(code: i32, args: &[&str], says: &[&str]) -> String {
 #[test]
 fn helps_with_an_example_each() {
     check(0, &["--help"], &["replay", "inspect", "features", "simulate", "check", "doctor"]);
-    for command in ["replay", "inspect", "features", "simulate", "convert", "check", "doctor"] {
+    let commands =
+        ["live", "record", "verify", "serve", "replay", "inspect", "features", "simulate"];
+    for command in commands.into_iter().chain(["convert", "check", "doctor"]) {
         check(0, &[command, "--help"], &["Example: tickhawk", "--"]);
     }
     check(0, &["model", "stamp", "--help"], &["Example: tickhawk model stamp"]);

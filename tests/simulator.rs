@@ -1,12 +1,12 @@
 //! Over the simulator's recordings: after every book message our book is the oracle's.
 
 use tickhawk_book::Book;
-use tickhawk_engine::{Input, MarketOptions, MarketSink, MarketStage};
+use tickhawk_engine::{Input, MarketOptions, MarketSink, MarketStage, Want, WantKind};
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookState, BookUpdate, ConnectionId, InstrumentId, Level, MonoNanos, Price, Qty, Request,
-    Scale, Side, UnixNanos,
+    BookState, BookUpdate, ConnectionId, InstrumentId, Level, MonoNanos, Price, Qty, Scale, Side,
+    UnixNanos,
 };
 use tickhawk_simulator::{MarketConfig, MessageKind, Recording, SymbolSpec, WireFormat};
 
@@ -16,7 +16,7 @@ struct Heard {
     symbols: Vec<String>,
     frames: usize,
     applied: usize,
-    requests: Vec<Request>,
+    wants: Vec<Want>,
 }
 
 impl MarketSink for Heard {
@@ -32,8 +32,8 @@ impl MarketSink for Heard {
         self.applied += 1;
     }
 
-    fn request(&mut self, request: Request) {
-        self.requests.push(request);
+    fn want(&mut self, want: Want) {
+        self.wants.push(want);
     }
 }
 
@@ -82,9 +82,9 @@ fn follow(format: WireFormat, mut config: MarketConfig) {
     }
     assert!(compared > 100, "{format}: {compared} compared");
     assert!(heard.frames > 100 && heard.frames <= heard.applied, "{format}");
-    let only_first_snapshots = |request: &Request| matches!(request, Request::Snapshot(_));
-    assert!(heard.requests.iter().all(only_first_snapshots), "{format}: {:?}", heard.requests);
-    assert!(heard.requests.len() <= specs.len(), "{format}: {:?}", heard.requests);
+    let first_snapshot = |want: &Want| matches!(want.kind, WantKind::Snapshot { .. });
+    assert!(heard.wants.iter().all(first_snapshot), "{format}: {:?}", heard.wants);
+    assert!(heard.wants.len() <= specs.len(), "{format}: {:?}", heard.wants);
     for report in market.reports() {
         assert_eq!((report.gaps, report.checksum_bad, report.stale), (0, 0, 0), "{format}");
     }

@@ -113,10 +113,10 @@ fn stages() -> Inline {
         ..MarketOptions::new(Venue::BinanceFutures)
     };
     let clock = Clock::new();
-    Inline {
-        market: MarketStage::new(market, plan, clock.clone()),
-        decision: DecisionStage::new(model, Policy::new(0.2, 0.05).unwrap(), clock),
-    }
+    Inline::new(
+        MarketStage::new(market, plan, clock.clone()),
+        DecisionStage::new(model, Policy::new(0.2, 0.05).unwrap(), clock),
+    )
 }
 
 /// One pass over the session, as if it were received `shift_ns` later; steps counted.
@@ -125,7 +125,7 @@ fn pass(stages: &mut Inline, frames: &[(u64, Vec<u8>)], shift_ns: u64, tally: &m
     let mut step = |at: u64, input: Input<'_>, counted: bool| {
         let record = Record { connection, received_at: UnixNanos::new(at + shift_ns), input };
         COUNTING.set(counted);
-        stages.step(&record, tally);
+        stages.step(&record, tally, &mut ());
         COUNTING.set(false);
     };
     step(frames[0].0, Input::Closed, false);

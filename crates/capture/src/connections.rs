@@ -1,5 +1,6 @@
 //! Which `ConnectionId` each connection of a session has.
 
+use crate::plan::FilePlan;
 use std::collections::HashMap;
 use tickhawk_market::ConnectionId;
 
@@ -8,6 +9,8 @@ pub(crate) struct Connections {
     by_key: HashMap<String, ConnectionId>,
     /// By id; `None` for ids passed over.
     names: Vec<Option<Connection>>,
+    /// By run: the id its connection 0 would like.
+    runs: HashMap<String, usize>,
     /// The first connection the present group of files named.
     first_of_group: Option<ConnectionId>,
 }
@@ -26,14 +29,31 @@ impl Connections {
         Some(id)
     }
 
-    /// A new connection: with the wanted id if it is free, else the lowest free one. `None` when
-    /// all 65,536 are taken.
-    pub fn add(&mut self, key: String, name: String, wanted: usize) -> Option<ConnectionId> {
+    /// The id connection 0 of a file would like: above all in use, and the same for all files of
+    /// one run, so that a run read alone has its ids as written. It is a multiple of the links,
+    /// so that every connection stays on its link.
+    pub fn first_of(&mut self, plan: &FilePlan) -> usize {
+        let first = self.next_index().next_multiple_of(plan.links());
+        match plan.header {
+            Some(_) => *self.runs.entry(plan.key.clone()).or_insert(first),
+            None => first,
+        }
+    }
+
+    /// A new connection: with the wanted id if it is free, else the lowest free one on the same of
+    /// `links`. `None` when all of those are taken.
+    pub fn add(
+        &mut self,
+        key: String,
+        name: String,
+        wanted: usize,
+        links: usize,
+    ) -> Option<ConnectionId> {
         let free = |index: &usize| self.names.get(*index).is_none_or(Option::is_none);
         let last = usize::from(u16::MAX);
         let index = Some(wanted)
             .filter(|wanted| *wanted <= last && free(wanted))
-            .or_else(|| (0..=last).find(free))?;
+            .or_else(|| (wanted % links..=last).step_by(links).find(free))?;
         if self.names.len() <= index {
             self.names.resize_with(index + 1, || None);
         }
@@ -82,7 +102,8 @@ mod tests {
     fn ids_are_wanted_or_free() {
         let mut connections = Connections::default();
         assert_eq!(connections.of_nowhere(), ConnectionId(0));
-        let mut add = |key: &str, wanted| connections.add(key.into(), key.to_uppercase(), wanted);
+        let mut add =
+            |key: &str, wanted| connections.add(key.into(), key.to_uppercase(), wanted, 1);
         assert_eq!(add("b", 1), Some(ConnectionId(1)));
         assert_eq!(add("c", 1), Some(ConnectionId(0)));
         assert_eq!(add("d", 70_000), Some(ConnectionId(2)));
@@ -97,9 +118,17 @@ mod tests {
     fn the_last_id_is_the_last() {
         let mut connections = Connections::default();
         for key in 0..=u16::MAX {
-            let id = connections.add(key.to_string(), String::new(), usize::from(key));
+            let id = connections.add(key.to_string(), String::new(), usize::from(key), 1);
             assert_eq!(id, Some(ConnectionId(key)));
         }
-        assert_eq!(connections.add("more".into(), String::new(), 0), None);
+        assert_eq!(connections.add("more".into(), String::new(), 0, 1), None);
+    }
+
+    #[test]
+    fn a_taken_id_is_replaced_by_one_of_its_link() {
+        let mut connections = Connections::default();
+        let mut add =
+            |key: &str, wanted| connections.add(key.into(), String::new(), wanted, 2).unwrap().0;
+        assert_eq!([add("a", 0), add("b", 1), add("c", 1), add("d", 0)], [0, 1, 3, 2]);
     }
 }

@@ -13,8 +13,14 @@ pub enum CaptureError {
     /// A session needs at least one file: name the recording's files, oldest first.
     #[error("no recording given; name its files, oldest first")]
     NoFiles,
-    /// The file does not exist, is a directory, or may not be read.
-    #[error("cannot open recording `{}`: {source}; name the files themselves, not their folder", path.display())]
+    /// The folder holds no recording of Tickhawk's. Other recorders' files are named one by one.
+    #[error("`{}` holds no recording of Tickhawk's, files such as `RUN.0000.jsonl.zst`; of other recorders name the files themselves, oldest first, not their folder", folder.display())]
+    NoRuns {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file or folder does not exist or may not be read.
+    #[error("cannot open recording `{}`: {source}; name a recording's files, or a folder of Tickhawk's recordings", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -91,8 +97,67 @@ pub enum CaptureError {
         /// The bound of a line in bytes.
         limit: usize,
     },
-    /// A converted file could not be created; existing files are never overwritten.
-    #[error("cannot create `{}`: {source}; converting never overwrites, so choose an empty folder", path.display())]
+    /// A file of a recording could not be written: recording stopped there. What was written
+    /// before can be read.
+    #[error("cannot write `{}`: {source}; what was written before can be read; {}", path.display(), cure(source))]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// More waits to be written than may: recording stopped, since a recording with a hole is
+    /// worthless. Record to a faster disk, or allow more to wait.
+    #[error(
+        "more than {limit} {unit} wait to be written; what came before is kept; record to a faster disk or allow more to wait"
+    )]
+    DiskTooSlow {
+        /// How much may wait.
+        limit: usize,
+        /// What is counted: bytes, outcomes.
+        unit: &'static str,
+    },
+    /// The name of a run makes no file name.
+    #[error("`{run}` cannot be the name of a run; choose one that is not empty and has no slashes")]
+    RunName {
+        /// The name.
+        run: String,
+    },
+    /// The system gave no thread to record on: raise its limits.
+    #[error(
+        "cannot start the recording thread: {source}; raise the limit of threads (`ulimit -u`)"
+    )]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
+    /// The recording thread panicked: what it printed tells why.
+    #[error("the recording thread ended by itself; report what it printed as a bug")]
+    ThreadEnded,
+    /// An outcome has no word, or too many; it was not written.
+    #[error("an outcome of {words} words cannot be logged; 1 to {limit} can")]
+    OutcomeSize {
+        /// Its words.
+        words: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// The header text of an outcome log is too long to be read back.
+    #[error("a header of {bytes} bytes is longer than an outcome log's {limit}")]
+    HeaderTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// The file is no outcome log, or one of another version of Tickhawk's.
+    #[error("`{}` is not an outcome log this build can read; name files such as `RUN.0000.outcomes`, written by this version", path.display())]
+    NotOutcomes {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder could not be created; existing files are never overwritten.
+    #[error("cannot create `{}`: {source}; {}", path.display(), cure(source))]
     Create {
         /// The file.
         path: PathBuf,
@@ -132,6 +197,31 @@ impl CaptureError {
             _ => Recovery::Stop,
         }
     }
+
+    /// The same with the file that could not be written.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Write(source) => Self::WriteFile { path: path.to_owned(), source },
+            other => other,
+        }
+    }
+}
+
+/// What to try when a file cannot be created or written.
+fn cure(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free space, or name a folder on another disk"
+        }
+        io::ErrorKind::FileTooLarge => "raise the limit of file sizes (`ulimit -f`)",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "name a folder that may be written to"
+        }
+        io::ErrorKind::AlreadyExists => {
+            "nothing is ever overwritten, so choose another name or an empty folder"
+        }
+        _ => "check the folder and its disk",
+    }
 }
 
 /// Something a recording lost, of the kind a killed recorder leaves. At most one a file.
@@ -168,6 +258,15 @@ pub enum Warning {
         /// The file.
         path: PathBuf,
     },
+    /// An outcome log ends early or is damaged. Everything before was read.
+    Outcomes {
+        /// The file.
+        path: PathBuf,
+        /// Whole outcomes read.
+        records: u64,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -189,6 +288,11 @@ impl fmt::Display for Warning {
                 path.display()
             ),
             Self::Empty { path } => write!(f, "`{}` holds no line", path.display()),
+            Self::Outcomes { path, records, problem } => write!(
+                f,
+                "`{}`: {problem} after {records} whole outcomes, the rest left out",
+                path.display()
+            ),
         }
     }
 }

@@ -59,7 +59,11 @@ pub fn convert_to_hftbacktest(
             RecordKind::RestReply { url, status, body } => {
                 (body, route_of_reply(url, status, body, &mut symbol))
             }
-            RecordKind::Opened { .. } | RecordKind::Closed | RecordKind::Sent(_) => continue,
+            RecordKind::Opened { .. }
+            | RecordKind::Closed
+            | RecordKind::Sent(_)
+            | RecordKind::Alive
+            | RecordKind::Timer => continue,
         };
         let seen = seen.entry(record.connection).or_default();
         match route {

@@ -148,6 +148,8 @@ impl Lane {
                 status,
                 body: self.bytes(body),
             },
+            Shape::Alive => RecordKind::Alive,
+            Shape::Timer => RecordKind::Timer,
         }
     }
 

@@ -55,7 +55,7 @@ impl OpenFile {
             whole_lines: 0,
             bytes_left_out: 0,
             ids: Vec::new(),
-            first_id: shared.connections.next_index(),
+            first_id: shared.connections.first_of(&plan),
             current: 0,
             previous: UnixNanos::default(),
             plan,
@@ -90,7 +90,9 @@ impl OpenFile {
         let place = match entry.shape {
             Shape::Sent(place) | Shape::Frame(place) => place,
             Shape::RestReply { body, .. } => body,
-            Shape::Opened | Shape::Closed => return self.format != Format::CryptofeedText,
+            Shape::Opened | Shape::Closed | Shape::Alive | Shape::Timer => {
+                return self.format != Format::CryptofeedText;
+            }
         };
         match place {
             Place::Line { from, to } => json::is_whole(&line[from..to]),
@@ -107,8 +109,9 @@ impl OpenFile {
         let connections = &mut shared.connections;
         let id = match origin {
             Origin::Nowhere => Some(connections.of_nowhere()),
+            Origin::Clock => Some(ConnectionId(0)),
             Origin::Name => connections.find(name).or_else(|| {
-                connections.add(name.to_owned(), name.to_owned(), connections.next_index())
+                connections.add(name.to_owned(), name.to_owned(), connections.next_index(), 1)
             }),
             Origin::Current => self.id_of(self.current, connections),
             Origin::Number(number) => self.id_of(number, connections),
@@ -127,7 +130,7 @@ impl OpenFile {
         let (key, name) = self.plan.connection(number);
         let id = match connections.find(&key) {
             Some(id) => id,
-            None => connections.add(key, name, self.first_id + index)?,
+            None => connections.add(key, name, self.first_id + index, self.plan.links())?,
         };
         if self.ids.len() <= index {
             self.ids.resize(index + 1, None);
@@ -173,7 +176,7 @@ pub(crate) fn name_connections(lanes: &[LanePlan], shared: &mut Shared) -> Optio
             let connections = &mut shared.connections;
             let (key, name) = file.connection(0);
             if connections.find(&key).is_none() {
-                connections.add(key, name, connections.next_index())?;
+                connections.add(key, name, connections.next_index(), 1)?;
             }
         }
     }

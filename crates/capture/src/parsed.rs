@@ -36,6 +36,8 @@ pub(crate) enum Origin {
     Name,
     /// None: a REST reply.
     Nowhere,
+    /// None, the recorder's own clock.
+    Clock,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(crate) enum Shape {
         status: Option<u16>,
         body: Place,
     },
+    Alive,
+    Timer,
 }
 
 /// Where a payload's bytes are.

@@ -2,6 +2,9 @@
 
 use crate::cryptofeed_text::Transport;
 use crate::format::Format;
+use crate::record::Header;
+use crate::runs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// One file to read.
@@ -18,6 +21,8 @@ pub(crate) struct FilePlan {
     pub name: String,
     /// Text captures with equal prefixes are merged by time.
     prefix: Option<String>,
+    /// The header of a recording of ours.
+    pub header: Option<Header>,
 }
 
 /// Files read one after another.
@@ -39,6 +44,7 @@ impl FilePlan {
             key: without_dates(&path.to_string_lossy()),
             name: without_dates(stem).trim_matches(['_', '-', '.', '*']).to_owned(),
             prefix: None,
+            header: None,
         };
         if format == Some(Format::CryptofeedText) {
             let (prefix, connection, transport) = cryptofeed_name(stem);
@@ -53,11 +59,48 @@ impl FilePlan {
         plan
     }
 
+    /// The same as a recording of ours, if it has a header. A date in a run's name tells it from
+    /// other runs, where other files that differ in the date alone continue each other.
+    pub fn with_header(mut self, header: Option<Header>) -> Self {
+        let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        if let (Some(_), Some((run, _))) = (&header, runs::split(without_suffixes(&file_name))) {
+            let folder = self.path.parent().unwrap_or(Path::new("")).to_string_lossy();
+            self.key = format!("{folder}/{run}");
+            self.name = run.to_owned();
+        }
+        self.header = header;
+        self
+    }
+
+    /// How many links the file's connections are spread over, at least 1.
+    pub fn links(&self) -> usize {
+        let links = self.header.as_ref().and_then(|header| header.links);
+        links.map_or(1, |links| usize::from(links.max(1)))
+    }
+
     /// The key and the name of one of the file's connections.
     pub fn connection(&self, number: u16) -> (String, String) {
         match number {
             0 => (self.key.clone(), self.name.clone()),
             _ => (format!("{}#{number}", self.key), format!("{}#{number}", self.name)),
+        }
+    }
+}
+
+/// Puts the files of each run of ours into their sequence, in the places they have among the
+/// others. Files of equal sequence stay as named.
+pub(crate) fn in_sequence(files: &mut [FilePlan]) {
+    let mut runs: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, file) in files.iter().enumerate() {
+        if file.header.is_some() {
+            runs.entry(file.key.clone()).or_default().push(place);
+        }
+    }
+    for places in runs.into_values() {
+        let mut run: Vec<FilePlan> = places.iter().map(|place| files[*place].clone()).collect();
+        run.sort_by_key(|file| file.header.as_ref().map(|header| header.sequence));
+        for (place, file) in places.into_iter().zip(run) {
+            files[place] = file;
         }
     }
 }
@@ -162,8 +205,9 @@ fn is_date(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FilePlan, GroupPlan, in_order, lanes, without_dates};
+    use super::{FilePlan, GroupPlan, in_order, in_sequence, lanes, without_dates};
     use crate::format::Format;
+    use crate::record::Header;
     use std::path::Path;
 
     #[track_caller]
@@ -214,6 +258,39 @@ mod tests {
                 vec![vec!["K.ws.1.0"]],
             ]
         );
+    }
+
+    #[test]
+    fn runs_are_read_in_their_sequence() {
+        let file = |name: &str, sequence| {
+            let header = Header { sequence, links: Some(0), ..Header::default() };
+            FilePlan::new(Path::new(name), 0, Some(Format::Timed)).with_header(Some(header))
+        };
+        let mut files = vec![
+            file("a.0002.jsonl.zst", 2),
+            file("b_20300101.0000.jsonl.zst", 0),
+            file("a.0000.jsonl.zst", 0),
+            file("b_20300102.0000.jsonl.zst", 0),
+            file("a.10000.jsonl.zst", 10_000),
+            file("own_20300102.zst", 0),
+            file("own_20300101.zst", 0),
+        ];
+        in_sequence(&mut files);
+        let read: Vec<_> = files.iter().map(|file| file.path.to_str().unwrap()).collect();
+        assert_eq!(
+            read,
+            [
+                "a.0000.jsonl.zst",
+                "b_20300101.0000.jsonl.zst",
+                "a.0002.jsonl.zst",
+                "b_20300102.0000.jsonl.zst",
+                "a.10000.jsonl.zst",
+                "own_20300102.zst",
+                "own_20300101.zst",
+            ]
+        );
+        assert_eq!(files[0].links(), 1);
+        assert_eq!(lanes(files).len(), 4, "a, two of b, own");
     }
 
     #[test]

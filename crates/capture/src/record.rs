@@ -9,7 +9,8 @@ pub struct Record<'a> {
     /// The recorder's own clock. It may run backwards and may be behind the exchange's.
     pub received_at: UnixNanos,
     /// Which connection it belongs to. Of a [`RecordKind::RestReply`] it says nothing: replies
-    /// belong to no connection, and carry one of their recording's.
+    /// belong to no connection, and carry one of their recording's. A [`RecordKind::Timer`] belongs
+    /// to none either, and carries connection 0.
     pub connection: ConnectionId,
     /// What happened.
     pub kind: RecordKind<'a>,
@@ -38,15 +39,24 @@ pub enum RecordKind<'a> {
         /// The answer.
         body: &'a [u8],
     },
+    /// A WebSocket ping or pong came: the connection lives, whatever its channels say.
+    Alive,
+    /// Time passed and nothing else: what silence is judged by.
+    Timer,
 }
 
 /// The first line of Tickhawk's own recordings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// When recording began.
+    /// When recording began; of a run's later file, when that file began.
     pub started_at: UnixNanos,
     /// The venue's slug, such as `binance-futures`.
     pub venue: Option<String>,
     /// What was subscribed to, in the venue's own names.
     pub instruments: Vec<String>,
+    /// How many redundant links the connections are spread over: connection n belongs to link
+    /// n % links. `None` is one link.
+    pub links: Option<u16>,
+    /// Which file of its run this is, from 0.
+    pub sequence: u32,
 }

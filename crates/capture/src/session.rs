@@ -6,6 +6,7 @@ use crate::lane::{Lane, Shared};
 use crate::open_file::name_connections;
 use crate::plan::{self, FilePlan, GroupPlan};
 use crate::record::{Header, Record};
+use crate::runs;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -25,9 +26,11 @@ impl Session {
     /// Opens files that are one session, oldest first. Each is told by its first line; nothing
     /// else is read yet.
     ///
-    /// Files follow one another as named, with one exception: the `.ws.` and `.http.` files of one
+    /// Files follow one another as named, with two exceptions: the `.ws.` and `.http.` files of one
     /// cryptofeed prefix (`KRAKEN.ws.50.0`, `KRAKEN.http.0.0`) are merged by receive time, where
-    /// the first of them stands. Only files named here are read, never a sibling.
+    /// the first of them stands; and the files of one run of Tickhawk's are read in their sequence.
+    /// Of a folder the recordings of all [runs](crate::runs) in it are read, run by run. Otherwise
+    /// only files named here are read, never a sibling.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, CaptureError> {
         Self::with_order(paths, plan::in_order)
     }
@@ -47,15 +50,14 @@ impl Session {
             return Err(CaptureError::NoFiles);
         }
         let mut files = Vec::new();
-        let mut header = None;
-        for path in paths {
-            let path = path.as_ref();
-            let bytes = file_bytes(path)
-                .map_err(|source| CaptureError::Open { path: path.to_owned(), source })?;
-            let (format, found) = detect(path)?.unzip();
-            header = header.or(found.flatten());
-            files.push(FilePlan::new(path, bytes, format));
+        for path in runs::expand(paths)? {
+            let bytes = file_bytes(&path)
+                .map_err(|source| CaptureError::Open { path: path.clone(), source })?;
+            let (format, header) = detect(&path)?.unzip();
+            files.push(FilePlan::new(&path, bytes, format).with_header(header.flatten()));
         }
+        plan::in_sequence(&mut files);
+        let header = files.iter().find_map(|file| file.header.clone());
         Ok(Self {
             groups: order(files.clone()).into_iter(),
             lanes: Vec::new(),
@@ -94,12 +96,12 @@ impl Session {
         })
     }
 
-    /// What the first line of a Tickhawk recording says; `None` for other recorders' files.
+    /// What the first line of the first Tickhawk recording says; `None` for other recorders' files.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 
-    /// The files in the order named, and what wrote them; `None` for a file without a line.
+    /// The files in the order named, but those of a run in their sequence, and what wrote them; `None` for a file without a line.
     pub fn files(&self) -> impl Iterator<Item = (&Path, Option<Format>)> {
         self.files.iter().map(|file| (file.path.as_path(), file.format))
     }

@@ -119,6 +119,8 @@ fn event(at: UnixNanos, payload: &[u8], scratch: &mut Scratch) -> Result<Parsed,
             let status = number16(event.status)?;
             entry(event.origin()?, Shape::RestReply { has_url, status, body })
         }
+        b"alive" => entry(event.origin()?, Shape::Alive),
+        b"timer" => entry(Origin::Clock, Shape::Timer),
         _ => Ok(Parsed::Unknown),
     }
 }
@@ -144,6 +146,11 @@ fn data_of(payload: &[u8]) -> Result<&[u8], &'static str> {
     data.ok_or("expected the event's `data`")
 }
 
+/// A number that fits; what does not fit says nothing.
+fn small<T: TryFrom<u64>>(field: Field<'_>) -> Option<T> {
+    field.number().and_then(|number| T::try_from(number).ok())
+}
+
 /// The header and its version, if this line is one.
 pub(crate) fn header(line: &[u8]) -> Option<(Header, u64)> {
     let (started_at, at) = split(line).ok()?;
@@ -156,6 +163,8 @@ pub(crate) fn header(line: &[u8]) -> Option<(Header, u64)> {
             b"event" => is_header = field.bare() == b"header",
             b"version" => version = field.number()?,
             b"venue" => header.venue = sonic_rs::from_slice(field.value).ok(),
+            b"links" => header.links = small(field).filter(|links: &u16| *links > 0),
+            b"sequence" => header.sequence = small(field).unwrap_or(0),
             b"instruments" => header.instruments = sonic_rs::from_slice(field.value).ok()?,
             _ => {}
         }

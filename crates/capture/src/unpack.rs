@@ -19,8 +19,13 @@ pub(crate) fn open(path: &Path, bytes_read: Arc<AtomicU64>) -> io::Result<Box<dy
             let members = GzMembers { member: Some(GzDecoder::new(raw)) };
             Box::new(BufReader::with_capacity(BUFFER_BYTES, members))
         }
-        // A frame, or one of the sixteen skippable frames parallel compressors write first.
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+        // A frame, also one cut off within its mark, or one of the sixteen skippable frames
+        // parallel compressors write first.
+        [0x28]
+        | [0x28, 0xb5]
+        | [0x28, 0xb5, 0x2f]
+        | [0x28, 0xb5, 0x2f, 0xfd, ..]
+        | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
             let frames = zstd::stream::read::Decoder::with_buffer(raw)?;
             Box::new(BufReader::with_capacity(BUFFER_BYTES, frames))
         }

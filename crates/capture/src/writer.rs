@@ -45,6 +45,10 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     instruments: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
@@ -76,6 +80,8 @@ impl<W: Write> Writer<W> {
             version: Some(VERSION),
             venue: header.venue.as_deref(),
             instruments: Some(&header.instruments),
+            links: header.links,
+            sequence: Some(header.sequence).filter(|sequence| *sequence != 0),
             ..Event::default()
         };
         writer.event(header.started_at, event, 0)?;
@@ -175,6 +181,17 @@ impl<W: Write> Writer<W> {
         self.event(at, event, body.len())
     }
 
+    /// A WebSocket ping or pong was received.
+    pub fn alive(&mut self, connection: ConnectionId, at: UnixNanos) -> Result<(), CaptureError> {
+        let connection = Some(connection.0);
+        self.event(at, Event { event: "alive", connection, ..Event::default() }, 0)
+    }
+
+    /// Time passed and nothing else.
+    pub fn timer(&mut self, at: UnixNanos) -> Result<(), CaptureError> {
+        self.event(at, Event { event: "timer", ..Event::default() }, 0)
+    }
+
     /// Writes what a session read.
     pub fn record(&mut self, record: &Record<'_>) -> Result<(), CaptureError> {
         let Record { received_at: at, connection, kind } = *record;
@@ -186,6 +203,8 @@ impl<W: Write> Writer<W> {
             RecordKind::RestReply { url, status, body } => {
                 self.rest_reply(connection, at, url, status, body)
             }
+            RecordKind::Alive => self.alive(connection, at),
+            RecordKind::Timer => self.timer(at),
         }
     }
 
@@ -200,6 +219,11 @@ impl<W: Write> Writer<W> {
         let mut output = self.output.finish().map_err(CaptureError::Write)?;
         output.flush().map_err(CaptureError::Write)?;
         Ok(output)
+    }
+
+    /// What is written to, to look at.
+    pub(crate) fn output(&self) -> &W {
+        self.output.get_ref()
     }
 
     fn event(&mut self, at: UnixNanos, data: Event<'_>, bytes: usize) -> Result<(), CaptureError> {

@@ -16,6 +16,8 @@ const TIMED: &str = concat!(
     "\n",
     r#"1893456000000000004 {"stream":"tickhawk","data":{"event":"rest_reply","url":"https://v.invalid","body":"{}"}}"#,
     "\n",
+    r#"1893456000000000005 {"stream":"tickhawk","data":{"event":"timer"}}"#,
+    "\n",
     r#"1893456000000000005 [1,[2,"3"]]"#,
     "\n",
 );

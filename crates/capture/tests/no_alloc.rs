@@ -1,4 +1,5 @@
-//! Reading allocates only while its buffers grow, and they grow with the longest line only.
+//! Reading allocates only while its buffers grow, and they grow with the longest line only. Handing
+//! an outcome to its recorder never does.
 //!
 //! Counted are Rust's allocations; zstd's own window, in C, is not visible here.
 
@@ -8,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Write as _;
 use support::{Folder, gz, zst};
-use tickhawk_capture::{RecordKind, Session};
+use tickhawk_capture::{OutcomeRecorder, RecordKind, Session};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -94,4 +95,20 @@ fn reading_does_not_allocate() {
         let packed = folder.file(&format!("{name}.gz"), gz(&lines));
         check(&mut Session::open(&[packed]).unwrap(), LINES);
     }
+}
+
+#[test]
+fn recording_an_outcome_does_not_allocate() {
+    const OUTCOMES: u64 = 10_000;
+    let folder = Folder::new();
+    let (mut recorder, thread) =
+        OutcomeRecorder::start(folder.path(), "run", "{}", OUTCOMES as usize).unwrap();
+    let before = ALLOCATIONS.get();
+    for number in 0..OUTCOMES {
+        recorder.record(&[number; 100]);
+    }
+    assert!(recorder.alarm().is_none());
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    drop(recorder);
+    assert_eq!(thread.finish().records, OUTCOMES);
 }

@@ -16,6 +16,8 @@ enum Written {
     Sent(Vec<u8>),
     Frame(Vec<u8>),
     Reply(Option<String>, Option<u16>, Vec<u8>),
+    Alive,
+    Timer,
 }
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
@@ -42,6 +44,8 @@ fn written() -> impl Strategy<Value = (u16, u64, Written)> {
         payload().prop_map(Written::Frame),
         (any::<Option<String>>(), any::<Option<u16>>(), payload())
             .prop_map(|(url, status, body)| Written::Reply(url, status, body)),
+        Just(Written::Alive),
+        Just(Written::Timer),
     ];
     (0u16..4, any::<u64>(), what)
 }
@@ -56,6 +60,8 @@ fn write(writer: &mut Writer<Vec<u8>>, connection: u16, at: u64, what: &Written)
         Written::Reply(url, status, body) => {
             writer.rest_reply(connection, at, url.as_deref(), *status, body)
         }
+        Written::Alive => writer.alive(connection, at),
+        Written::Timer => writer.timer(at),
     }
     .unwrap();
 }
@@ -83,6 +89,11 @@ fn expected(all: &[(u16, u64, Written)]) -> Vec<String> {
                 let status = status.map_or("-".to_owned(), |status| status.to_string());
                 format!("reply {} {status} {}", url.as_deref().unwrap_or("-"), escaped(body))
             }
+            Written::Alive => "alive".to_owned(),
+            Written::Timer => {
+                expected.push(format!("{at} #0 timer"));
+                continue;
+            }
         };
         expected.push(format!("{at} #{connection} {text}"));
     }
@@ -91,8 +102,13 @@ fn expected(all: &[(u16, u64, Written)]) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn records_come_back(all in prop::collection::vec(written(), 0..40), flush_at in 0usize..40) {
-        let header = Header { venue: Some("v".into()), ..Header::default() };
+    fn records_come_back(
+        all in prop::collection::vec(written(), 0..40),
+        flush_at in 0usize..40,
+        links in prop::option::of(1u16..),
+        sequence in any::<u32>(),
+    ) {
+        let header = Header { venue: Some("v".into()), links, sequence, ..Header::default() };
         let mut writer = Writer::new(Vec::new(), &header).unwrap();
         for (index, (connection, at, what)) in all.iter().enumerate() {
             write(&mut writer, *connection, *at, what);
@@ -116,6 +132,8 @@ fn lines_stand_as_documented() {
         started_at: UnixNanos::new(7),
         venue: Some("binance-futures".into()),
         instruments: vec!["AB".into()],
+        links: Some(2),
+        sequence: 3,
     };
     let mut writer = Writer::with_level(Vec::new(), &header, 19).unwrap();
     let at = UnixNanos::new(1_893_456_000_000_000_001);
@@ -126,11 +144,12 @@ fn lines_stand_as_documented() {
         .rest_reply(ConnectionId(1), at, Some("https://v.invalid"), Some(200), b"{\"a\":1}")
         .unwrap();
     writer.closed(ConnectionId(1), at, "bye").unwrap();
+    writer.timer(at).unwrap();
     let text = zstd::decode_all(writer.finish().unwrap().as_slice()).unwrap();
     assert_eq!(
         String::from_utf8(text).unwrap(),
         concat!(
-            r#"0000000000000000007 {"stream":"tickhawk","data":{"event":"header","version":1,"venue":"binance-futures","instruments":["AB"]}}"#,
+            r#"0000000000000000007 {"stream":"tickhawk","data":{"event":"header","version":1,"venue":"binance-futures","instruments":["AB"],"links":2,"sequence":3}}"#,
             "\n",
             r#"1893456000000000001 {"stream":"tickhawk","data":{"event":"opened","connection":1,"url":"wss://v.invalid"}}"#,
             "\n",
@@ -143,6 +162,8 @@ fn lines_stand_as_documented() {
             r#"1893456000000000001 {"stream":"tickhawk","data":{"event":"rest_reply","connection":1,"url":"https://v.invalid","status":200,"body":"{\"a\":1}"}}"#,
             "\n",
             r#"1893456000000000001 {"stream":"tickhawk","data":{"event":"closed","connection":1,"reason":"bye"}}"#,
+            "\n",
+            r#"1893456000000000001 {"stream":"tickhawk","data":{"event":"timer"}}"#,
             "\n",
         )
     );
@@ -215,6 +236,32 @@ fn rotated_recordings_keep_their_connections() {
 }
 
 #[test]
+fn another_run_has_other_connections_on_the_same_links() {
+    let folder = Folder::new();
+    let file = |name: &str, numbers: &[u16]| {
+        let header = Header { links: Some(2), ..Header::default() };
+        let mut writer = Writer::new(Vec::new(), &header).unwrap();
+        for number in numbers {
+            writer.frame(ConnectionId(*number), UnixNanos::new(5), b"1").unwrap();
+        }
+        folder.file(name, writer.finish().unwrap())
+    };
+    let paths = [
+        file("btc_20300101.0000.jsonl.zst", &[4, 1]),
+        file("btc_20300102.0000.jsonl.zst", &[1, 0, 3]),
+    ];
+    let ids = |records: Vec<String>| -> Vec<String> {
+        records.iter().map(|record| record.split(' ').nth(1).unwrap().to_owned()).collect()
+    };
+    // The second run's begin at 6, the first number of link 0 above those in use.
+    assert_eq!(ids(read(&paths).unwrap()), ["#4", "#1", "#7", "#6", "#9"]);
+    assert_eq!(ids(read(&paths[1..]).unwrap()), ["#1", "#0", "#3"]);
+    let mut session = Session::open(&paths[..1]).unwrap();
+    read_all(&mut session).unwrap();
+    assert_eq!(session.connection_name(ConnectionId(4)), Some("btc_20300101#4"));
+}
+
+#[test]
 fn converting_keeps_every_record() {
     let folder = Folder::new();
     let text = "wss://v.invalid <-> 1893456000.5\nwss://v.invalid <- 1893456000.75: {}\n1893456001.5: b'\\x00\\n'\n\
@@ -253,7 +300,10 @@ fn hftbacktest_gets_a_file_for_each_symbol_and_day() {
         // A clock that steps back over midnight.
         format!("{} {trade}\n", at(0, 9)),
     ];
-    let path = folder.file("abcd_20300101.gz", gz(source.concat()));
+    // What is no message leaves no trace.
+    let timer =
+        format!("{} {{\"stream\":\"tickhawk\",\"data\":{{\"event\":\"timer\"}}}}\n", at(0, 0));
+    let path = folder.file("abcd_20300101.gz", gz([timer, source.concat()].concat()));
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let convert = || convert_to_hftbacktest(&mut Session::open(&[&path]).unwrap(), &out, |_| {});

@@ -43,7 +43,7 @@ pub fn pin_to_core(core: usize) -> Result<(), CoreError> {
 }
 
 /// The cores the calling thread may run on, by the kernel's word.
-fn allowed_cores() -> Vec<usize> {
+pub fn allowed_cores() -> Vec<usize> {
     use rustix::thread::{CpuSet, sched_getaffinity};
     let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
     (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()

@@ -1,9 +1,10 @@
 //! What stands at the two ends of the stages.
 
+use crate::MarketStage;
 use tickhawk_book::Book;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_market::{
-    BookUpdate, ConnectionId, InstrumentId, Request, Scale, StaleCause, Trade, UnixNanos,
+    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
 };
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
@@ -28,6 +29,42 @@ pub enum Input<'a> {
         /// The answer.
         body: &'a [u8],
     },
+    /// A WebSocket ping or pong came: the connection lives, whatever its channels say.
+    Alive,
+    /// Time passed, on no connection: what has been silent for too long is found out. A source
+    /// gives one every so often; without them silence is never noticed.
+    Timer,
+}
+
+/// Something a decoder needs from outside to be right again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Whose: what is fetched or sent must be of a connection of this link.
+    pub link: u16,
+    /// What.
+    pub kind: WantKind,
+}
+
+/// What is needed, in the venue's own names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantKind {
+    /// Fetch the instrument's REST snapshot.
+    Snapshot {
+        /// Whose.
+        symbol: String,
+    },
+    /// Unsubscribe from and subscribe to the instrument's book again.
+    Resubscribe {
+        /// Whose.
+        symbol: String,
+        /// The number of the channel the book comes by, on venues that number them.
+        channel: Option<u64>,
+    },
+    /// Close the connection and open it again.
+    Reconnect {
+        /// Which.
+        connection: ConnectionId,
+    },
 }
 
 /// Who listens to a market stage. All but frames may be ignored.
@@ -41,26 +78,32 @@ pub trait MarketSink {
     /// An instrument's integers carry these decimals from here on.
     fn scale(&mut self, _id: InstrumentId, _scale: Scale) {}
 
-    /// A book message was applied; `book` is as it stands after it.
+    /// A book message was applied; `book` is as it stands after it. With two links only messages
+    /// that are published are told; those held back before one of them are not made up for.
     fn book_applied(&mut self, _at: UnixNanos, _update: &BookUpdate, _book: &Book) {}
 
     /// A trade happened.
     fn trade(&mut self, _at: UnixNanos, _trade: &Trade) {}
 
-    /// A book stopped being right.
+    /// A book stopped being right; with two links, on the last one of them.
     fn stale(&mut self, _id: InstrumentId, _cause: StaleCause) {}
 
-    /// The decoder needs something from outside.
-    fn request(&mut self, _request: Request) {}
+    /// A decoder needs something from outside.
+    fn want(&mut self, _want: Want) {}
 
     /// A frame or reply could not be read.
     fn malformed(&mut self, _connection: ConnectionId, _error: DecodeError) {}
 }
 
+/// Nobody listens.
+impl MarketSink for () {
+    fn frame(&mut self, _frame: &FeatureFrame) {}
+}
+
 /// One input and when it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// Which connection it belongs to.
+    /// Which connection it belongs to; a timer belongs to none, and any number does.
     pub connection: ConnectionId,
     /// Receive time.
     pub received_at: UnixNanos,
@@ -68,7 +111,7 @@ pub struct Record<'a> {
     pub input: Input<'a>,
 }
 
-/// Where records come from: a recording, later a socket.
+/// Where records come from: a recording, or sockets.
 pub trait Source {
     /// What can stop it.
     type Error: Send;
@@ -78,6 +121,26 @@ pub trait Source {
     /// # Errors
     /// If there may be more, but it cannot be had.
     fn next_record(&mut self) -> Result<Option<Record<'_>>, Self::Error>;
+
+    /// The record given last went through `market`, which now has these wants: a source that can
+    /// meet them takes them out. What is left is forgotten. Called on the market thread.
+    fn stepped(&mut self, _market: &MarketStage, _wants: &mut Vec<Want>) {}
+}
+
+/// Who looks over the decision stage's shoulder, on its own thread: it must not block.
+pub trait Observer: Send {
+    /// A frame went through the stage, and became this signal or none.
+    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>);
+}
+
+impl Observer for () {
+    fn scored(&mut self, _frame: &FeatureFrame, _signal: Option<&Signal>) {}
+}
+
+impl<O: Observer> Observer for &mut O {
+    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>) {
+        (**self).scored(frame, signal);
+    }
 }
 
 /// Something that is not the ordinary course.
@@ -113,4 +176,7 @@ pub trait Listener {
 
     /// Something happened that is not the ordinary course.
     fn notice(&mut self, notice: Notice);
+
+    /// There is nothing to hear at the moment: what is held may go out.
+    fn idle(&mut self) {}
 }

@@ -1,10 +1,15 @@
 //! The two pure steps that hold all behaviour, and the two ways of calling them.
 //!
-//! [`MarketStage::step`] turns one input (a frame, a REST reply, a connection opened or closed)
-//! into book changes and at most one feature frame per instrument. [`DecisionStage::step`] turns a
-//! feature frame into at most one signal. Live, replay, bench and tests differ only in who calls
-//! them: [`Inline`] on one thread, or [`run_threaded`] on two pinned threads with the ring between
-//! and a bounded queue to the writer.
+//! [`MarketStage::step`] turns one input (a frame, a REST reply, a connection opened or closed,
+//! time that passed) into book changes and at most one feature frame per instrument.
+//! [`DecisionStage::step`] turns a feature frame into at most one signal. Live, replay, bench and
+//! tests differ only in who calls them: [`Inline`] on one thread, or [`run_threaded`] on two pinned
+//! threads with the ring between and a bounded queue to the writer.
+//!
+//! A venue may be heard over two *links*, two copies of its feed: books are kept by each, and one
+//! stream of both is published, so that a connection may end without anyone noticing.
+//! [`InstrumentReport::links`] tells what each gave. An [`Outcome`] is a frame and its signal as
+//! words for a log, by which a run is held against its replay.
 //!
 //! Contract: in steady state a step allocates nothing, locks nothing and logs nothing; it reads
 //! the clock only to stamp, and no output but those stamps depends on it. Time is the input's
@@ -20,15 +25,22 @@ mod decision;
 mod inline;
 mod instrument;
 mod io;
+mod link;
 mod market;
 mod options;
+mod outcome;
+mod publish;
+mod silence;
 mod threaded;
 
-pub use cores::{CoreError, pin_to_core};
+pub use cores::{CoreError, allowed_cores, pin_to_core};
 pub use decision::{DecisionCounts, DecisionStage};
 pub use inline::Inline;
 pub use instrument::{InstrumentReport, TickSource};
-pub use io::{Input, Listener, MarketSink, Notice, Record, Source};
+pub use io::{Input, Listener, MarketSink, Notice, Observer, Record, Source, Want, WantKind};
+pub use link::LinkReport;
 pub use market::MarketStage;
 pub use options::{MarketCounts, MarketOptions};
+pub use outcome::{Conclusion, Difference, Outcome, OutcomeError};
+pub use silence::Silence;
 pub use threaded::{Cores, ThreadedOptions, ThreadedOutcome, run_threaded};

@@ -1,61 +1,80 @@
 //! The market stage: inputs to feature frames.
 
+mod apply;
+mod names;
+mod stale;
+mod timer;
+
 use crate::{
-    Input, InstrumentReport, MarketCounts, MarketOptions, MarketSink, TickSource,
-    instrument::Instrument,
+    Input, InstrumentReport, MarketCounts, MarketOptions, MarketSink,
+    instrument::{Instrument, mid},
+    link::{Link, LinkBook},
+    silence::Connections,
 };
 use tickhawk_book::Book;
 use tickhawk_feature::{FeatureFrame, FeaturePlan, FrameSource};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookKind, BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, Side, StaleCause,
-    UnixNanos, Update, Updates,
+    BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, UnixNanos, Updates,
 };
 use tickhawk_venue::{Counts, Decoder, Instruments, Venue};
-
-/// Levels a side that any venue's checksum covers at most (OKX: 25).
-const CHECKSUM_LEVELS_MAX: usize = 25;
 
 /// Bytes and a receive time in, feature frames out.
 #[derive(Debug)]
 pub struct MarketStage {
     options: MarketOptions,
     plan: FeaturePlan,
-    decoder: Decoder,
     clock: Clock,
+    /// One or two.
+    links: Vec<Link>,
     instruments: Vec<Instrument>,
+    connections: Connections,
     updates: Updates,
+    /// Books found wrong by the input at hand, for the decoders of their links to ask for.
+    suspects: Vec<(usize, InstrumentId)>,
     touched: Vec<InstrumentId>,
     top: [Vec<Level>; 2],
     frame: FeatureFrame,
     crossed_messages_limit: u32,
     last_received_at: UnixNanos,
+    /// Inputs so far.
+    inputs: u64,
     counts: MarketCounts,
+}
+
+/// The input at hand, as far as what is decoded from it must know.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    link: usize,
+    connection: ConnectionId,
+    at: UnixNanos,
 }
 
 impl MarketStage {
     /// A stage that computes `plan` for every instrument of the venue it meets.
+    ///
+    /// # Panics
+    /// If the links are neither one nor two.
     pub fn new(options: MarketOptions, plan: FeaturePlan, clock: Clock) -> Self {
-        let mut decoder = Decoder::new(options.venue, options.symbols.clone(), options.limits);
-        let decimals = |tick: &Decimal| tick.decimals;
-        let listed =
-            options.tick_sizes.iter().map(|(symbol, tick)| (symbol.clone(), tick.decimals));
-        let others = options.tick_size.as_ref().or(options.contract_tick_size.as_ref());
-        decoder.expect_price_decimals(listed.collect(), others.map_or(0, decimals));
+        assert!(matches!(options.links, 1 | 2), "there are one or two links");
+        let links = (0..options.links).map(|_| Link { decoder: decoder(&options), books: vec![] });
         let depth = plan.depth().max(1);
         let venue_limit = options.venue.crossed_messages_limit();
         Self {
+            links: links.collect(),
             frame: FeatureFrame::new(&FrameSource::default(), plan.count()),
             crossed_messages_limit: options.crossed_messages_limit.unwrap_or(venue_limit).max(1),
             options,
             plan,
-            decoder,
             clock,
             instruments: Vec::new(),
+            connections: Connections::default(),
             updates: Updates::new(),
+            suspects: Vec::new(),
             touched: Vec::with_capacity(64),
             top: [vec![Level::default(); depth], vec![Level::default(); depth]],
             last_received_at: UnixNanos::default(),
+            inputs: 0,
             counts: MarketCounts::default(),
         }
     }
@@ -70,29 +89,33 @@ impl MarketStage {
         sink: &mut impl MarketSink,
     ) {
         let at = self.clamp(received_at);
+        self.inputs += 1;
+        if let Input::Timer = input {
+            self.timer(at, sink);
+            return;
+        }
+        self.connections.note(connection, at, &input);
+        let source = Source { link: self.link_of(connection), connection, at };
         let mut updates = std::mem::take(&mut self.updates);
         updates.clear();
-        self.decode(connection, input, &mut updates, sink);
+        let named = self.instruments.len();
+        self.decode(source, input, &mut updates, sink);
         let decoded_mono = self.clock.now();
-        // A book found wrong adds requests, and nothing else, behind what is being read.
-        for index in 0..updates.updates.len() {
-            self.apply(at, index, &mut updates, sink);
-        }
-        for request in updates.requests.drain(..) {
-            sink.request(request);
-        }
+        self.take_updates(source, &mut updates, named, sink);
         self.updates = updates;
-        self.make_frames(at, received_mono, decoded_mono, sink);
+        self.make_frames(source, received_mono, decoded_mono, sink);
     }
 
-    /// The venue's decoder: the instruments and what was seen.
-    pub fn decoder_counts(&self) -> &Counts {
-        self.decoder.counts()
+    /// What the venue's decoders saw, over all links.
+    pub fn decoder_counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.links.iter().for_each(|link| counts += *link.decoder.counts());
+        counts
     }
 
-    /// The instruments named so far, by id.
+    /// The instruments named so far, by id; where their book messages stand is told of link 0.
     pub fn instruments(&self) -> &Instruments {
-        self.decoder.instruments()
+        self.links[0].decoder.instruments()
     }
 
     /// Whose messages it takes.
@@ -115,17 +138,57 @@ impl MarketStage {
         &self.clock
     }
 
-    /// One instrument's book; `None` before its first message.
+    /// One instrument's book, of the link that leads; `None` before its first message.
     pub fn book(&self, id: InstrumentId) -> Option<&Book> {
-        self.instruments.get(id.index()).map(|instrument| &instrument.book)
+        let leading = self.leading_link(id)?;
+        Some(&self.links[leading].books[id.index()].book)
+    }
+
+    /// Whether this link can stand alone without a hole: what is Live on some link is Live on this
+    /// one, which, where ids are shared, has joined what is published; and something is Live.
+    pub fn is_ready(&self, link: u16) -> bool {
+        let Some(own) = self.links.get(usize::from(link)) else { return false };
+        let all_live = |index: usize| {
+            let live_somewhere = self.links.iter().any(|link| link.books[index].is_live());
+            let last = self.instruments[index].published.sequence;
+            let last = last.filter(|_| self.options.shares_ids);
+            let joined = last.is_none_or(|last| own.books[index].standing().is_in_step(last));
+            !live_somewhere || (own.books[index].is_live() && joined)
+        };
+        own.books.iter().any(LinkBook::is_live) && (0..self.instruments.len()).all(all_live)
     }
 
     /// Every instrument, by id.
     pub fn reports(&self) -> Vec<InstrumentReport> {
-        let named = self.decoder.instruments().iter();
-        named
-            .filter_map(|(id, entry)| Some(self.instruments.get(id.index())?.report(&entry.symbol)))
-            .collect()
+        let named = self.instruments().iter();
+        named.filter_map(|(id, entry)| self.report(id, &entry.symbol)).collect()
+    }
+
+    fn report(&self, id: InstrumentId, symbol: &str) -> Option<InstrumentReport> {
+        let instrument = self.instruments.get(id.index())?;
+        let links = self.links.iter().enumerate();
+        let links = links.map(|(index, link)| link.books[id.index()].report(index)).collect();
+        Some(instrument.report(symbol, self.book(id)?, links))
+    }
+
+    /// The link that was published last, if its book is Live; else one whose book is, or that knows
+    /// at least something.
+    fn leading_link(&self, id: InstrumentId) -> Option<usize> {
+        let leader = self.instruments.get(id.index())?.published.leader.unwrap_or(0);
+        let state = |link: usize| self.links[link].books[id.index()].book.state();
+        let others = || (0..self.links.len()).filter(|link| *link != leader);
+        Some(match state(leader) {
+            BookState::Live => leader,
+            own => others()
+                .find(|other| state(*other) == BookState::Live)
+                .or_else(|| others().find(|_| own == BookState::Empty))
+                .unwrap_or(leader),
+        })
+    }
+
+    #[inline]
+    fn link_of(&self, connection: ConnectionId) -> usize {
+        usize::from(connection.0 % self.options.links)
     }
 
     fn clamp(&mut self, received_at: UnixNanos) -> UnixNanos {
@@ -140,221 +203,52 @@ impl MarketStage {
     #[inline]
     fn decode(
         &mut self,
-        connection: ConnectionId,
+        source: Source,
         input: Input<'_>,
         updates: &mut Updates,
         sink: &mut impl MarketSink,
     ) {
-        let named = self.decoder.instruments().len();
+        let Source { link, connection, at } = source;
+        let decoder = &mut self.links[link].decoder;
         let result = match input {
-            Input::Frame(bytes) => self.decoder.frame(connection, bytes, updates),
+            Input::Frame(bytes) => decoder.frame(connection, bytes, updates),
             Input::RestReply { url, status, body } => {
-                self.decoder.rest_reply(connection, url, status, body, updates)
+                let result = decoder.rest_reply(connection, url, status, body, updates);
+                if self.connections.is_closed(connection) {
+                    // A snapshot that comes too late makes no book Live: no diffs will follow it.
+                    decoder.closed(connection, updates);
+                }
+                result
             }
             Input::Sent(bytes) => {
-                self.decoder.sent(connection, bytes, updates);
+                decoder.sent(connection, bytes, updates);
                 Ok(())
             }
             Input::Opened => {
-                self.decoder.opened(connection, updates);
+                decoder.opened(connection, updates);
                 Ok(())
             }
             Input::Closed => {
-                self.decoder.closed(connection, updates);
+                decoder.closed(connection, updates);
                 Ok(())
             }
+            Input::Alive | Input::Timer => Ok(()),
         };
         if let Err(error) = result {
             sink.malformed(connection, error);
         }
-        for index in named..self.decoder.instruments().len() {
-            self.add_instrument(InstrumentId(index as u32), sink);
+        if updates.heartbeat {
+            self.connections.heartbeat(connection, at);
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn add_instrument(&mut self, id: InstrumentId, sink: &mut impl MarketSink) {
-        let symbol = self.decoder.instruments().get(id).symbol.as_str();
-        let mut instrument = Instrument::new(&self.plan, self.options.book_limits);
-        if let Some(tick_size) = self.options.contract_tick_size {
-            instrument.set_tick(tick_size, TickSource::Contract);
+        for index in self.instruments.len()..self.links[link].decoder.instruments().len() {
+            self.add_instrument(link, InstrumentId(index as u32), sink);
         }
-        let listed = self.options.tick_sizes.iter().find(|(name, _)| name == symbol);
-        let configured = listed.map(|(_, tick_size)| *tick_size).or(self.options.tick_size);
-        if let Some(tick_size) = configured {
-            instrument.set_tick(tick_size, TickSource::Config);
-        }
-        sink.instrument(id, symbol);
-        self.instruments.push(instrument);
-    }
-
-    #[inline]
-    fn apply(
-        &mut self,
-        at: UnixNanos,
-        index: usize,
-        updates: &mut Updates,
-        sink: &mut impl MarketSink,
-    ) {
-        match &updates.updates[index] {
-            Update::Book(_) => self.apply_book(at, index, updates, sink),
-            Update::Trade(trade) => {
-                let instrument = &mut self.instruments[trade.instrument.index()];
-                instrument.counts.trades += 1;
-                instrument.features.on_trade(at, trade);
-                sink.trade(at, trade);
-            }
-            Update::Ticker(ticker) => {
-                self.instruments[ticker.instrument.index()].counts.tickers += 1;
-            }
-            Update::Scale { instrument, scale } => {
-                let id = *instrument;
-                let instrument = &mut self.instruments[id.index()];
-                let was_stale = instrument.book.state() == BookState::Stale;
-                instrument.set_scale(*scale);
-                sink.scale(id, *scale);
-                self.check_book_itself(id, was_stale, updates, sink);
-            }
-            Update::Metadata { instrument, metadata } => {
-                if let Some(tick_size) = metadata.tick_size {
-                    let instrument = &mut self.instruments[instrument.index()];
-                    instrument.set_tick(tick_size, TickSource::Metadata);
-                }
-            }
-            Update::Syncing(id) => self.instruments[id.index()].book.mark_syncing(),
-            Update::Stale { instrument, cause } => {
-                let id = *instrument;
-                self.instruments[id.index()].counts.gaps +=
-                    u64::from(*cause == StaleCause::Sequence);
-                if *cause == StaleCause::Closed {
-                    // Trades may be missed until the connection is back.
-                    self.instruments[id.index()].features.restart_trades();
-                }
-                self.mark_stale(id, *cause, sink);
-            }
-        }
-    }
-
-    fn apply_book(
-        &mut self,
-        at: UnixNanos,
-        index: usize,
-        updates: &mut Updates,
-        sink: &mut impl MarketSink,
-    ) {
-        let Update::Book(update) = &updates.updates[index] else { return };
-        let id = update.instrument;
-        let instrument = &mut self.instruments[id.index()];
-        let was_stale = instrument.book.state() == BookState::Stale;
-        instrument.book.apply(update, updates.changes_of(update));
-        if update.kind == BookKind::Snapshot {
-            instrument.live_since = at;
-            instrument.crossed_messages = 0;
-            instrument.features.restart();
-        }
-        instrument.exchange_at = update.exchange_at;
-        instrument.sequence = update.sequence;
-        sink.book_applied(at, update, &instrument.book);
-        let checksum = update.checksum;
-        self.check_book_itself(id, was_stale, updates, sink);
-        if checksum.is_some_and(|checksum| !self.checksum_matches(id, checksum)) {
-            self.found_wrong(id, StaleCause::Checksum, updates, sink);
-        } else if self.crossed_too_long(id) {
-            self.found_wrong(id, StaleCause::Crossed, updates, sink);
-        }
-        self.feed_features(id, at);
-    }
-
-    fn feed_features(&mut self, id: InstrumentId, at: UnixNanos) {
-        let instrument = &mut self.instruments[id.index()];
-        if instrument.book.state() != BookState::Live {
-            return;
-        }
-        let [bids, asks] = &mut self.top;
-        let bid_count = instrument.book.top(Side::Bid, bids);
-        let ask_count = instrument.book.top(Side::Ask, asks);
-        instrument.features.on_book(at, &bids[..bid_count], &asks[..ask_count]);
-        if !instrument.touched {
-            instrument.touched = true;
-            self.touched.push(id);
-        }
-    }
-
-    fn checksum_matches(&mut self, id: InstrumentId, checksum: u32) -> bool {
-        let instrument = &mut self.instruments[id.index()];
-        let count = self.decoder.checksum_levels().min(CHECKSUM_LEVELS_MAX);
-        let mut bids = [Level::default(); CHECKSUM_LEVELS_MAX];
-        let mut asks = [Level::default(); CHECKSUM_LEVELS_MAX];
-        let bid_count = instrument.book.top(Side::Bid, &mut bids[..count]);
-        let ask_count = instrument.book.top(Side::Ask, &mut asks[..count]);
-        let (bids, asks) = (&bids[..bid_count], &asks[..ask_count]);
-        let matches = self.decoder.checksum_matches(id, checksum, bids, asks);
-        instrument.counts.checksum_ok += u64::from(matches);
-        instrument.counts.checksum_bad += u64::from(!matches);
-        matches
-    }
-
-    fn crossed_too_long(&mut self, id: InstrumentId) -> bool {
-        let instrument = &mut self.instruments[id.index()];
-        if !instrument.book.is_crossed() {
-            instrument.crossed_messages = 0;
-            return false;
-        }
-        instrument.crossed_messages += 1;
-        instrument.crossed_messages >= self.crossed_messages_limit
-    }
-
-    /// The book itself goes Stale when it holds too many levels, or numbers that no longer fit.
-    #[inline]
-    fn check_book_itself(
-        &mut self,
-        id: InstrumentId,
-        was_stale: bool,
-        updates: &mut Updates,
-        sink: &mut impl MarketSink,
-    ) {
-        let cause = self.instruments[id.index()].book.stale_cause().filter(|_| !was_stale);
-        if let Some(cause) = cause {
-            self.went_stale(id, cause, sink);
-            self.decoder.suspect(id, updates);
-        }
-    }
-
-    /// The book built from an unbroken sequence is wrong all the same: no more frames until the
-    /// snapshot that is asked for. Asking adds a request to `updates`, and no update.
-    #[cold]
-    #[inline(never)]
-    fn found_wrong(
-        &mut self,
-        id: InstrumentId,
-        cause: StaleCause,
-        updates: &mut Updates,
-        sink: &mut impl MarketSink,
-    ) {
-        self.mark_stale(id, cause, sink);
-        self.decoder.suspect(id, updates);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn mark_stale(&mut self, id: InstrumentId, cause: StaleCause, sink: &mut impl MarketSink) {
-        if self.instruments[id.index()].book.mark_stale(cause) {
-            self.went_stale(id, cause, sink);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn went_stale(&mut self, id: InstrumentId, cause: StaleCause, sink: &mut impl MarketSink) {
-        self.instruments[id.index()].counts.stale += 1;
-        sink.stale(id, cause);
     }
 
     #[inline]
     fn make_frames(
         &mut self,
-        at: UnixNanos,
+        source: Source,
         received_mono: MonoNanos,
         decoded_mono: MonoNanos,
         sink: &mut impl MarketSink,
@@ -362,38 +256,50 @@ impl MarketStage {
         for index in 0..self.touched.len() {
             let id = self.touched[index];
             let instrument = &mut self.instruments[id.index()];
+            // What this input published came by its own link.
+            let book = &self.links[source.link].books[id.index()].book;
             instrument.touched = false;
-            if instrument.book.state() != BookState::Live {
+            if book.state() != BookState::Live {
                 continue;
             }
-            if instrument.book.is_crossed() {
+            if book.is_crossed() {
                 instrument.counts.withheld_crossed += 1;
                 continue;
             }
-            let Some(mid) = instrument.mid() else { continue };
-            let epoch = instrument.book.epoch();
-            let source = FrameSource {
+            let Some(mid) = mid(book, instrument.scale) else { continue };
+            let published = &instrument.published;
+            let frame_source = FrameSource {
                 instrument: id,
                 number: instrument.frame_count,
-                epoch,
-                received_at: at,
-                exchange_at: instrument.exchange_at,
-                sequence: instrument.sequence,
-                restarted: instrument.frame_epoch != epoch,
+                epoch: published.epoch,
+                received_at: source.at,
+                exchange_at: published.exchange_at,
+                sequence: published.sequence,
+                restarted: instrument.frame_epoch != published.epoch,
                 mid,
-                book_age_ns: at.nanos() - instrument.live_since.nanos(),
+                book_age_ns: source.at.nanos() - published.live_since.nanos(),
                 received_mono,
                 decoded_mono,
                 framed_mono: decoded_mono,
             };
-            self.frame.set_source(&source);
-            instrument.features.fill_frame(at, &mut self.frame);
+            self.frame.set_source(&frame_source);
+            instrument.features.fill_frame(source.at, &mut self.frame);
             self.frame.set_framed_mono(self.clock.now());
-            instrument.frame_epoch = epoch;
+            instrument.frame_epoch = published.epoch;
             instrument.frame_count += 1;
             self.counts.frames += 1;
             sink.frame(&self.frame);
         }
         self.touched.clear();
     }
+}
+
+/// The decoder of one link. It knows the ticks that are known beforehand.
+fn decoder(options: &MarketOptions) -> Decoder {
+    let mut decoder = Decoder::new(options.venue, options.symbols.clone(), options.limits);
+    let decimals = |tick: &Decimal| tick.decimals;
+    let listed = options.tick_sizes.iter().map(|(symbol, tick)| (symbol.clone(), tick.decimals));
+    let others = options.tick_size.as_ref().or(options.contract_tick_size.as_ref());
+    decoder.expect_price_decimals(listed.collect(), others.map_or(0, decimals));
+    decoder
 }

@@ -1,5 +1,6 @@
 //! What the market stage is built from.
 
+use crate::Silence;
 use tickhawk_book::BookLimits;
 use tickhawk_market::Decimal;
 use tickhawk_venue::{Limits, Venue};
@@ -23,10 +24,19 @@ pub struct MarketOptions {
     pub limits: Limits,
     /// Book messages in a row a book may stay crossed; `None` for the venue's own.
     pub crossed_messages_limit: Option<u32>,
+    /// Copies of the feed the connections are spread over, 1 or 2: connection n belongs to link
+    /// n % `links`.
+    pub links: u16,
+    /// Whether the venue's update ids of one instrument are the same on every connection. Two links
+    /// then make one stream, message by message; else one of them leads. Of one link it says
+    /// nothing.
+    pub shares_ids: bool,
+    /// How long nothing may be heard.
+    pub silence: Silence,
 }
 
 impl MarketOptions {
-    /// The defaults for a venue: all instruments, no tick from outside.
+    /// The defaults for a venue: all instruments, no tick from outside, one link, silence is fine.
     pub fn new(venue: Venue) -> Self {
         Self {
             venue,
@@ -37,6 +47,9 @@ impl MarketOptions {
             book_limits: BookLimits::default(),
             limits: Limits::default(),
             crossed_messages_limit: None,
+            links: 1,
+            shares_ids: false,
+            silence: Silence::default(),
         }
     }
 }

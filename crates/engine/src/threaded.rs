@@ -1,22 +1,26 @@
 //! Both stages on threads of their own, the ring between them, a bounded queue to the writer.
 
 use crate::{
-    CoreError, DecisionStage, Listener, MarketSink, MarketStage, Notice, Record, Source,
-    pin_to_core,
+    CoreError, DecisionStage, Listener, MarketSink, MarketStage, Notice, Observer, Record, Source,
+    Want, pin_to_core,
 };
 use crossbeam_queue::ArrayQueue;
 use std::{
     hint,
     sync::{
+        Barrier,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
     time::Duration,
 };
+use tickhawk_book::Book;
 use tickhawk_feature::{FRAME_WORDS, FeatureFrame};
 use tickhawk_handoff::{GatedWriter, Geometry, HeapRegion, Pop, Reader, Writer, gated, lossy};
-use tickhawk_market::{ConnectionId, InstrumentId, StaleCause};
+use tickhawk_market::{
+    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
+};
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
 
@@ -53,6 +57,8 @@ pub struct ThreadedOptions {
     pub cores: Option<Cores>,
     /// Overwrite frames the inference thread is too slow for, as live does, instead of waiting.
     pub lossy: bool,
+    /// Do not start unless both threads are pinned as asked.
+    pub must_pin: bool,
 }
 
 /// What is left when both threads are done.
@@ -68,18 +74,24 @@ pub struct ThreadedOutcome<E> {
     pub dropped_signals: u64,
     /// Threads that could not be pinned.
     pub pin_failures: Vec<CoreError>,
+    /// Whether the source was read at all: not if a thread that must be pinned could not be.
+    pub started: bool,
     /// What stopped the source, if it did not end.
     pub source_error: Option<E>,
 }
 
 /// Runs the source to its end on a market thread and an inference thread; the calling thread is
-/// the writer: it alone hears signals and notices, and may block.
+/// the writer: it alone hears signals and notices, and may block. The observer sees every frame
+/// that reaches the inference thread, on that thread. `watch` is told of instruments, scales, books
+/// and trades on the market thread, which pays for it.
 pub fn run_threaded<S: Source + Send>(
     source: &mut S,
     market: MarketStage,
     decision: DecisionStage,
     options: ThreadedOptions,
     listener: &mut impl Listener,
+    mut observer: impl Observer,
+    watch: &mut (impl MarketSink + Send),
 ) -> ThreadedOutcome<S::Error> {
     let geometry = Geometry::new(RING_SLOTS, FRAME_WORDS)
         .expect("the slot count is a power of two and the frame's size is not zero");
@@ -93,16 +105,21 @@ pub fn run_threaded<S: Source + Send>(
     let signals = ArrayQueue::new(SIGNAL_QUEUE_CAPACITY);
     let (notices, heard) = sync_channel(NOTICE_CAPACITY);
     let (done, dropped_signals) = (AtomicBool::new(false), AtomicU64::new(0));
+    let start = Start::new(options.must_pin);
     thread::scope(|scope| {
         let market = scope.spawn(|| {
-            let pinned = options.cores.map_or(Ok(()), |cores| pin_to_core(cores.market));
-            let (market, error) = run_market(source, market, writer, notices);
+            let (pinned, started) = start.agree(options.cores.map(|cores| cores.market));
+            let (market, error) = match started {
+                true => run_market(source, market, writer, notices, watch),
+                false => (market, None),
+            };
             (market, error, pinned.err())
         });
         let inference = scope.spawn(|| {
-            let pinned = options.cores.map_or(Ok(()), |cores| pin_to_core(cores.inference));
+            let (pinned, _) = start.agree(options.cores.map(|cores| cores.inference));
             let dropped = options.lossy.then_some(&dropped_signals);
-            let (decision, missed) = run_decision(decision, reader, &signals, dropped);
+            let (decision, missed) =
+                run_decision(decision, reader, &signals, dropped, &mut observer);
             done.store(true, Ordering::Release);
             (decision, missed, pinned.err())
         });
@@ -115,9 +132,39 @@ pub fn run_threaded<S: Source + Send>(
             missed_frames,
             dropped_signals: dropped_signals.load(Ordering::Relaxed),
             pin_failures: market_pin.into_iter().chain(inference_pin).collect(),
+            started: !start.is_refused(),
             source_error,
         }
     })
+}
+
+/// Where both threads meet before the first record, to agree on whether to begin.
+struct Start {
+    must_pin: bool,
+    failed: AtomicBool,
+    both_pinned: Barrier,
+}
+
+impl Start {
+    fn new(must_pin: bool) -> Self {
+        Self { must_pin, failed: AtomicBool::new(false), both_pinned: Barrier::new(2) }
+    }
+
+    /// Pins the calling thread, and waits for the other one to have tried as well. What became of
+    /// it, and whether to begin.
+    fn agree(&self, core: Option<usize>) -> (Result<(), CoreError>, bool) {
+        let pinned = core.map_or(Ok(()), pin_to_core);
+        if pinned.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        // The barrier orders the store above before the load below, on both threads.
+        self.both_pinned.wait();
+        (pinned, !self.is_refused())
+    }
+
+    fn is_refused(&self) -> bool {
+        self.must_pin && self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// A panic on either thread goes on here: it is a mistake of ours, not of the input.
@@ -130,13 +177,16 @@ fn run_market<S: Source>(
     mut market: MarketStage,
     writer: FrameWriter,
     notices: SyncSender<Notice>,
+    watch: &mut impl MarketSink,
 ) -> (MarketStage, Option<S::Error>) {
     let clock = market.clock().clone();
-    let mut sink = RingSink { writer, notices };
+    let mut sink = RingSink { writer, notices, wants: Vec::new(), watch };
     loop {
         match source.next_record() {
             Ok(Some(Record { connection, received_at, input })) => {
                 market.step(connection, received_at, clock.now(), input, &mut sink);
+                source.stepped(&market, &mut sink.wants);
+                sink.wants.clear();
             }
             Ok(None) => return (market, None),
             Err(error) => return (market, Some(error)),
@@ -149,6 +199,7 @@ fn run_decision(
     mut reader: Reader<HeapRegion>,
     signals: &ArrayQueue<Signal>,
     dropped: Option<&AtomicU64>,
+    observer: &mut impl Observer,
 ) -> (DecisionStage, u64) {
     let mut words = [0u64; FRAME_WORDS];
     let mut idle = 0;
@@ -159,9 +210,11 @@ fn run_decision(
                 let popped_mono = decision.clock().now();
                 let frame = FeatureFrame::from_words(&words[..len])
                     .expect("the market thread writes whole frames");
-                if let Some(signal) = decision.step(&frame, popped_mono) {
+                let signal = decision.step(&frame, popped_mono);
+                if let Some(signal) = signal {
                     hand_over(signals, signal, dropped);
                 }
+                observer.scored(&frame, signal.as_ref());
             }
             Pop::Missed { .. } => {}
             Pop::Empty => spin(&mut idle),
@@ -216,6 +269,7 @@ fn write_until_done(
         }
         if !wrote {
             heard.try_iter().for_each(|notice| listener.notice(notice));
+            listener.idle();
             thread::sleep(WRITER_NAP);
         }
     }
@@ -226,12 +280,14 @@ enum FrameWriter {
     Lossy(Writer<HeapRegion>),
 }
 
-struct RingSink {
+struct RingSink<'a, W> {
     writer: FrameWriter,
     notices: SyncSender<Notice>,
+    wants: Vec<Want>,
+    watch: &'a mut W,
 }
 
-impl MarketSink for RingSink {
+impl<W: MarketSink> MarketSink for RingSink<'_, W> {
     fn frame(&mut self, frame: &FeatureFrame) {
         match &mut self.writer {
             FrameWriter::Lossy(writer) => writer.push(frame.as_words()),
@@ -250,10 +306,29 @@ impl MarketSink for RingSink {
     fn instrument(&mut self, id: InstrumentId, symbol: &str) {
         // Waits for room: without its name no signal of it could be written.
         let _ = self.notices.send(Notice::Instrument { id, symbol: symbol.to_owned() });
+        self.watch.instrument(id, symbol);
+    }
+
+    fn scale(&mut self, id: InstrumentId, scale: Scale) {
+        self.watch.scale(id, scale);
+    }
+
+    #[inline]
+    fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
+        self.watch.book_applied(at, update, book);
+    }
+
+    #[inline]
+    fn trade(&mut self, at: UnixNanos, trade: &Trade) {
+        self.watch.trade(at, trade);
     }
 
     fn stale(&mut self, id: InstrumentId, cause: StaleCause) {
         let _ = self.notices.try_send(Notice::Stale { id, cause });
+    }
+
+    fn want(&mut self, want: Want) {
+        self.wants.push(want);
     }
 
     fn malformed(&mut self, connection: ConnectionId, error: DecodeError) {

@@ -299,7 +299,8 @@ impl Wire {
                 if status != 200 {
                     self.notices.push_back(format!("`{url}` answered HTTP {status}"));
                 }
-                let settled = self.session.fetched(fetch, Ok((status, answer.retry_after_s)), now_ns);
+                let settled =
+                    self.session.fetched(fetch, Ok((status, answer.retry_after_s)), now_ns);
                 if let Some(connection) = settled {
                     let body = answer.body;
                     let kind = ArrivalKind::RestReply { url, status, body };
@@ -332,8 +333,8 @@ impl Wire {
     fn heard(&mut self, connection: ConnectionId, heard: Heard) {
         let received_at = unix_now();
         match heard {
-            Heard::Frame { bytes, is_first } => {
-                if is_first {
+            Heard::Frame { bytes, is_early } => {
+                if is_early {
                     let now_ns = self.now_ns();
                     self.session.heard(connection, &bytes, now_ns);
                 }
@@ -387,7 +388,8 @@ impl Wire {
     }
 }
 
-fn unix_now() -> UnixNanos {
+/// The host's time of day; receive times are of this clock.
+pub fn unix_now() -> UnixNanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixNanos::new(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

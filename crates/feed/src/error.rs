@@ -8,7 +8,9 @@ const TOO_MANY_PAUSE_NS: u64 = 60 * 1_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// The address is none. Correct `--endpoint` or the config.
-    #[error("`{url}` is no WebSocket address: {detail}\nhint: wanted ws:// or wss://, a host, and perhaps a port and a path")]
+    #[error(
+        "`{url}` is no WebSocket address: {detail}\nhint: wanted ws:// or wss://, a host, and perhaps a port and a path"
+    )]
     Address {
         /// As given.
         url: String,
@@ -16,7 +18,9 @@ pub enum ConnectError {
         detail: String,
     },
     /// The name has no address: no network, no name server, or a misspelt host.
-    #[error("cannot find the host `{host}` (DNS): {detail}\nhint: check the network and the name; `--retry` keeps trying")]
+    #[error(
+        "cannot find the host `{host}` (DNS): {detail}\nhint: check the network and the name; `--retry` keeps trying"
+    )]
     Dns {
         /// Whose address was asked for.
         host: String,
@@ -24,7 +28,9 @@ pub enum ConnectError {
         detail: String,
     },
     /// Nobody listens there, or the way there is barred.
-    #[error("cannot reach `{address}` (TCP): {detail}\nhint: check that it listens, and firewalls; `--retry` keeps trying")]
+    #[error(
+        "cannot reach `{address}` (TCP): {detail}\nhint: check that it listens, and firewalls; `--retry` keeps trying"
+    )]
     Tcp {
         /// Host and port.
         address: String,
@@ -34,7 +40,9 @@ pub enum ConnectError {
         is_refused: bool,
     },
     /// The host is not who it should be, or speaks no TLS we accept.
-    #[error("cannot trust `{host}` (TLS): {detail}\nhint: check the host and this machine's clock; `--ca FILE` trusts another authority")]
+    #[error(
+        "cannot trust `{host}` (TLS): {detail}\nhint: check the host and this machine's clock; `--ca FILE` trusts another authority"
+    )]
     Tls {
         /// Whose certificate it is to be.
         host: String,
@@ -54,7 +62,9 @@ pub enum ConnectError {
         detail: String,
     },
     /// It took too long.
-    #[error("`{url}` did not answer within {seconds} s\nhint: check the network; `--retry` keeps trying")]
+    #[error(
+        "`{url}` did not answer within {seconds} s\nhint: check the network; `--retry` keeps trying"
+    )]
     TimedOut {
         /// What was asked for.
         url: String,

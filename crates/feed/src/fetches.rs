@@ -1,6 +1,6 @@
 //! REST requests: one after another, no faster than the venue allows, and again when they fail.
 
-use crate::backoff::Backoff;
+use crate::{backoff::Backoff, budget::Budget};
 use std::collections::VecDeque;
 
 /// How long a venue that says "too many requests" (429) without a time is left alone; one that
@@ -44,19 +44,21 @@ struct Request {
 pub(crate) struct Fetches {
     waiting: VecDeque<Request>,
     under_way: Option<(FetchId, Request)>,
-    gap_ns: u64,
+    budget: Budget,
     next_ns: u64,
     backoff: Backoff,
     made: u32,
 }
 
 impl Fetches {
-    /// At most one request in `gap_ms`.
+    /// As many requests in a minute as one every `gap_ms` would be, the first ones at once: venues
+    /// count by the minute, and books are wanted together.
     pub(crate) fn new(gap_ms: u64, seed: u64) -> Self {
+        let in_a_minute = u32::try_from(60_000 / gap_ms.max(1)).unwrap_or(u32::MAX);
         Self {
             waiting: VecDeque::new(),
             under_way: None,
-            gap_ns: gap_ms.saturating_mul(1_000_000),
+            budget: Budget::new((in_a_minute, 60_000)),
             next_ns: 0,
             backoff: Backoff::new(200_000_000, 10_000_000_000, !seed),
             made: 0,
@@ -78,9 +80,11 @@ impl Fetches {
         }
         let ready = |request: &Request| request.not_before_ns <= now_ns;
         let index = self.waiting.iter().position(ready)?;
+        if !self.budget.take(now_ns) {
+            return None;
+        }
         let mut request = self.waiting.remove(index)?;
         request.attempts += 1;
-        self.next_ns = now_ns + self.gap_ns;
         let fetch = FetchId(self.made);
         self.made = self.made.wrapping_add(1);
         let path = request.path.clone();
@@ -144,19 +148,22 @@ mod tests {
 
     #[test]
     fn one_at_a_time_no_faster_than_allowed() {
-        let mut fetches = Fetches::new(100, 1);
-        for symbol in ["A", "B", "A"] {
+        let mut fetches = Fetches::new(30_000, 1);
+        for symbol in ["A", "B", "A", "C"] {
             fetches.ask(snapshot(symbol), format!("/depth?{symbol}"), 0);
         }
         let (first, path) = fetches.due(0).unwrap();
         assert_eq!(path, "/depth?A");
         assert_eq!(fetches.due(500 * MS), None, "one is under way");
         assert_eq!(fetches.done(first, Ok((200, None)), 20 * MS), Some(snapshot("A")));
-        assert_eq!(fetches.due(99 * MS), None);
-        let (second, path) = fetches.due(100 * MS).unwrap();
+        let (second, path) = fetches.due(21 * MS).unwrap();
         assert_eq!(path, "/depth?B");
         assert_eq!(fetches.done(FetchId(99), Ok((200, None)), 0), None, "not one of ours");
         fetches.done(second, Ok((200, None)), 101 * MS).unwrap();
+        assert_eq!(fetches.due(59_999 * MS), None, "two a minute");
+        let (third, path) = fetches.due(60_000 * MS).unwrap();
+        assert_eq!(path, "/depth?C");
+        fetches.done(third, Ok((200, None)), 60_001 * MS).unwrap();
         assert!(fetches.is_idle(), "the second A was the first one again");
     }
 

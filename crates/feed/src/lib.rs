@@ -31,7 +31,7 @@ mod socket;
 mod websocket;
 
 pub use asks::Ask;
-pub use client::{Arrival, ArrivalKind, Client, ClientCounts, ClientOptions};
+pub use client::{Arrival, ArrivalKind, Client, ClientCounts, ClientOptions, unix_now};
 pub use error::{ConnectError, FeedError};
 pub use fetches::{FetchError, FetchId};
 pub use plan::Plan;

@@ -1,6 +1,6 @@
 //! REST requests, on a thread of their own: neither their TLS nor their bodies hold up a frame.
 
-use crate::{FetchError, FetchId, FeedError, websocket::FRAME_BYTES_MAX};
+use crate::{FeedError, FetchError, FetchId, websocket::FRAME_BYTES_MAX};
 use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
 use std::{
@@ -80,11 +80,7 @@ fn agent(own: Vec<CertificateDer<'static>>) -> Agent {
         .into()
 }
 
-fn run(
-    agent: &Agent,
-    to_ask: &Receiver<(FetchId, String)>,
-    answered: &UnboundedSender<Fetched>,
-) {
+fn run(agent: &Agent, to_ask: &Receiver<(FetchId, String)>, answered: &UnboundedSender<Fetched>) {
     for (fetch, url) in to_ask {
         let answer = get(agent, &url).map_err(|error| FetchError(format!("`{url}`: {error}")));
         if answered.send(Fetched { fetch, url, answer }).is_err() {
@@ -96,9 +92,8 @@ fn run(
 fn get(agent: &Agent, url: &str) -> Result<Answer, ureq::Error> {
     let mut response = agent.get(url).call()?;
     let retry_after = response.headers().get("retry-after");
-    let retry_after_s = retry_after
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.trim().parse().ok());
+    let retry_after_s =
+        retry_after.and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
     let limit = FRAME_BYTES_MAX as u64;
     let body = response.body_mut().with_config().limit(limit).read_to_vec()?;
     Ok(Answer { status: response.status().as_u16(), retry_after_s, body: body.into() })

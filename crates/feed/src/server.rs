@@ -69,6 +69,12 @@ pub enum ServedOutput {
         /// In a word.
         reason: String,
     },
+    /// Neither send to this client nor read from it any more, its pings included, and keep the
+    /// connection.
+    Mute {
+        /// Whom.
+        client: u32,
+    },
     /// Reset the connection: no goodbye, and what is under way is lost.
     Reset {
         /// Whose.
@@ -275,6 +281,7 @@ impl<S: Served> Host<'_, S> {
                 ServedOutput::Close { client, code, reason } => {
                     self.send(client, Out::Close { code, reason });
                 }
+                ServedOutput::Mute { client } => self.send(client, Out::Mute),
                 ServedOutput::Reset { client } => self.send(client, Out::Reset),
                 ServedOutput::Reply { request, status, retry_after_s, body } => {
                     self.last_heard = Instant::now();

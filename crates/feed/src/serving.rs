@@ -49,6 +49,7 @@ pub(crate) enum Event {
 pub(crate) enum Out {
     Frame(String),
     Close { code: u16, reason: String },
+    Mute,
     Reset,
 }
 
@@ -209,6 +210,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
                     let _ = socket.close(Some(frame)).await;
                 }
+                Some(Out::Mute) => return stay_mute(&mut texts, tcp(socket.get_ref())).await,
                 Some(Out::Reset) => {
                     let _ = tcp(socket.get_ref()).set_zero_linger();
                     return;
@@ -224,6 +226,29 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             },
+        }
+    }
+}
+
+/// Keeps the connection as a network does that lost it without telling: until it is closed or reset
+/// from here, or the client has given it up and there is nobody to be told.
+async fn stay_mute(texts: &mut UnboundedReceiver<Out>, stream: &TcpStream) {
+    let mut looks = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tokio::select! {
+            out = texts.recv() => if let None | Some(Out::Close { .. } | Out::Reset) = out {
+                let _ = stream.set_zero_linger();
+                return;
+            },
+            _ = looks.tick() => {
+                // The client's end of stream stands behind what it said before.
+                let mut taken = [0; 4096];
+                while let Ok(count) = stream.try_read(&mut taken) {
+                    if count == 0 {
+                        return;
+                    }
+                }
+            }
         }
     }
 }
@@ -256,11 +281,9 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             let path = request.uri().path_and_query().map_or(String::new(), ToString::to_string);
             let (reply, replied) = oneshot::channel();
             let _ = events.send(Event::Rest { path, reply });
-            let (status, retry_after_s, body) =
-                replied.await.unwrap_or((503, None, String::new()));
-            let mut response = Response::builder()
-                .status(status)
-                .header("content-type", "application/json");
+            let (status, retry_after_s, body) = replied.await.unwrap_or((503, None, String::new()));
+            let mut response =
+                Response::builder().status(status).header("content-type", "application/json");
             if let Some(seconds) = retry_after_s {
                 response = response.header("retry-after", seconds);
             }

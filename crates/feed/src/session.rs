@@ -189,7 +189,7 @@ impl Session {
         self.tick(now_ns);
     }
 
-    /// The first frame of a connection: it may show that the venue speaks another version.
+    /// One of the first frames of a connection: it may show that the venue speaks another version.
     pub fn heard(&mut self, connection: ConnectionId, frame: &[u8], now_ns: u64) {
         if let Some(slot) = self.slot_mut(connection) {
             slot.heard(frame);

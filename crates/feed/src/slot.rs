@@ -37,6 +37,7 @@ pub(crate) struct Slot {
     pub(crate) phase: Phase,
     pub(crate) backoff: Backoff,
     pub(crate) opened_ns: u64,
+    has_switched: bool,
     outbox: VecDeque<String>,
     next_send_ns: u64,
     next_ping_ns: u64,
@@ -63,6 +64,7 @@ impl Slot {
             phase: Phase::Off,
             backoff: reconnect_backoff(seed),
             opened_ns: 0,
+            has_switched: false,
             outbox: VecDeque::new(),
             next_send_ns: 0,
             next_ping_ns: 0,
@@ -81,14 +83,20 @@ impl Slot {
 
     pub(crate) fn opened(&mut self, now_ns: u64) {
         self.phase = Phase::Open;
+        self.has_switched = false;
         self.opened_ns = now_ns;
         self.next_send_ns = now_ns;
         (self.next_ping_ns, self.next_control_ping_ns) = (0, 0);
         self.subscribe();
     }
 
+    /// Takes on the other version of the venue's protocol, once a connection: its answers to what
+    /// was said in the first one may still be on their way.
     pub(crate) fn heard(&mut self, frame: &[u8]) {
-        if let Some(dialect) = self.dialect.greeted(frame) {
+        if !self.has_switched
+            && let Some(dialect) = self.dialect.greeted(frame)
+        {
+            self.has_switched = true;
             self.dialect = dialect;
             self.subscribe();
         }

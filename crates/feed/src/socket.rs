@@ -16,12 +16,15 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
+/// So many first frames are shown to the session: a greeting, or answers to what it said first.
+const EARLY_FRAMES: u32 = 4;
+
 /// What a socket has to say.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Opened { url: String },
     Refused(ConnectError),
-    Frame { bytes: Bytes, is_first: bool },
+    Frame { bytes: Bytes, is_early: bool },
     Sent(Bytes),
     Alive,
     Closed { reason: String, ending: Ending, was_oversized: bool },
@@ -31,7 +34,10 @@ pub(crate) enum Heard {
 enum State {
     #[default]
     Idle,
-    Connecting { url: String, attempt: Attempt },
+    Connecting {
+        url: String,
+        attempt: Attempt,
+    },
     Open(Box<Open>),
 }
 
@@ -40,7 +46,7 @@ struct Open {
     outbox: VecDeque<String>,
     wants_ping: bool,
     needs_flush: bool,
-    heard_any: bool,
+    frames_heard: u32,
     given_up: Option<&'static str>,
     goodbye: Option<(String, Ending)>,
 }
@@ -105,7 +111,7 @@ impl Socket {
                     outbox: VecDeque::new(),
                     wants_ping: false,
                     needs_flush: false,
-                    heard_any: false,
+                    frames_heard: 0,
                     given_up: None,
                     goodbye: None,
                 }));
@@ -150,9 +156,9 @@ impl Open {
                 Some(Err(error)) => return Poll::Ready(self.broken(error)),
                 None => return Poll::Ready(self.ended()),
             };
-            let is_first = !self.heard_any;
-            self.heard_any = true;
-            return Poll::Ready(Heard::Frame { bytes, is_first });
+            let is_early = self.frames_heard < EARLY_FRAMES;
+            self.frames_heard += u32::from(is_early);
+            return Poll::Ready(Heard::Frame { bytes, is_early });
         }
     }
 

@@ -40,7 +40,9 @@ pub(crate) fn config(read_buffer_bytes: usize) -> WebSocketConfig {
 }
 
 /// What TLS trusts: the certificate authorities of the web, and those of a file besides.
-pub(crate) fn tls(ca: Option<&Path>) -> Result<(TlsConnector, Vec<CertificateDer<'static>>), FeedError> {
+pub(crate) fn tls(
+    ca: Option<&Path>,
+) -> Result<(TlsConnector, Vec<CertificateDer<'static>>), FeedError> {
     let mut roots = rustls::RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let mut own = Vec::new();
@@ -152,10 +154,8 @@ struct Address {
 
 impl Address {
     fn parse(url: &str) -> Result<Self, ConnectError> {
-        let wrong = |detail: &str| ConnectError::Address {
-            url: url.to_owned(),
-            detail: detail.to_owned(),
-        };
+        let wrong =
+            |detail: &str| ConnectError::Address { url: url.to_owned(), detail: detail.to_owned() };
         let uri: Uri = url.parse().map_err(|_| wrong("it cannot be read"))?;
         let is_secure = match uri.scheme_str() {
             Some("wss") => true,

@@ -67,6 +67,8 @@ pub enum StaleCause {
     TooManyLevels,
     /// A price or quantity that does not fit once decimals grew.
     Overflow,
+    /// Nothing was heard for too long: of the connection, or of the book.
+    Silence,
 }
 
 /// Whether a message replaces the book or changes it.
@@ -109,6 +111,10 @@ pub struct Trade {
     pub qty: Qty,
     /// The taker's side: [`Side::Bid`] bought, [`Side::Ask`] sold.
     pub taker: Side,
+    /// The venue's number of the trade, where it has one that rises from trade to trade of the
+    /// instrument: two copies of one trade are told by it. The trades of one message may come in
+    /// any order (Coinbase sends the latest first).
+    pub id: Option<u64>,
     /// The exchange's own time of the trade, where it gives one.
     pub exchange_at: Option<UnixNanos>,
 }
@@ -209,6 +215,8 @@ pub struct Updates {
     pub changes: Vec<Change>,
     /// What the decoder asks for.
     pub requests: Vec<Request>,
+    /// Whether the input was a heartbeat of the venue, or its answer to an application's ping.
+    pub heartbeat: bool,
 }
 
 /// A place in [`Updates`] to go back to.
@@ -226,6 +234,7 @@ impl Updates {
             updates: Vec::with_capacity(64),
             changes: Vec::with_capacity(4096),
             requests: Vec::with_capacity(8),
+            heartbeat: false,
         }
     }
 
@@ -235,6 +244,7 @@ impl Updates {
         self.updates.clear();
         self.changes.clear();
         self.requests.clear();
+        self.heartbeat = false;
     }
 
     /// The place after all that is here now.

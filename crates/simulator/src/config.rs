@@ -69,7 +69,7 @@ impl SymbolSpec {
     }
 
     fn check(&self) -> Result<(), SimulatorError> {
-        let known = |c: char| c.is_ascii_alphanumeric() || "-/_.".contains(c);
+        let known = |c: char| c.is_ascii_alphanumeric() || "-/_.:".contains(c);
         if self.symbol.is_empty() || self.symbol.len() > 32 || !self.symbol.chars().all(known) {
             return Err(SimulatorError::BadSymbol(self.symbol.clone()));
         }

@@ -41,4 +41,15 @@ pub enum SimulatorError {
         "no wire format `{0}`; known are binance, binance-futures, kraken, okx, bybit, coinbase"
     )]
     UnknownWireFormat(String),
+    /// Use one of the named slugs.
+    #[error("no exchange `{0}`; known are {list}", list = crate::exchange::SLUGS)]
+    UnknownVenue(String),
+    /// See [`crate::FaultPlan`] for the keys and what they take.
+    #[error("in the fault plan `{key}` {what}")]
+    BadFaultPlan {
+        /// The key at fault.
+        key: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
 }

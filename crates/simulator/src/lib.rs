@@ -34,20 +34,27 @@
 //! # Ok::<(), tickhawk_simulator::SimulatorError>(())
 //! ```
 //!
+//! [`Exchange`] is the venue's side of live conversations: it plays a [`Recording`], or what was once
+//! recorded from a real venue, to clients that come and go, answers them in the venue's words, and
+//! knows the true book. [`Faults`] is what may lie between it and them.
+//!
 //! What it refuses to do: break its own rules. Lost, doubled, reordered or mangled messages are the
-//! business of whoever reads the recording; [`Recording::resync`] and [`Recording::reconnect`]
-//! answer such a reader as the venue would. It also is no model of a real market: nothing learnt
-//! from it says anything about prices.
+//! business of whoever reads the recording, or of [`Faults`]; [`Recording::resync`] and
+//! [`Recording::reconnect`] answer such a reader as the venue would. It also is no model of a real
+//! market: nothing learnt from it says anything about prices.
 #![forbid(unsafe_code)]
 
 mod chance;
 mod checksum;
 mod config;
 mod error;
+mod exchange;
+mod faults;
 mod flow;
 mod ladder;
 mod market;
 mod message;
+mod playback;
 mod published;
 mod recording;
 mod text;
@@ -56,7 +63,13 @@ mod wire_format;
 
 pub use config::{MarketConfig, SymbolSpec};
 pub use error::SimulatorError;
+pub use exchange::{
+    ClientId, Exchange, LOOK_AHEAD_RECORDS, Output, RestId, TapeKind, TapeRecord, TextLevels,
+    level_digest,
+};
+pub use faults::{Effect, FaultKind, FaultLine, FaultPlan, Faults, RestEffect, Welcome};
 pub use market::{Levels, Market};
 pub use message::{Message, MessageKind};
+pub use playback::{Cue, Pace, Playback, Truths};
 pub use recording::Recording;
 pub use wire_format::WireFormat;

@@ -1,6 +1,7 @@
 //! Which venues the simulator can speak as.
 
 use crate::wire::binance::Binance;
+use crate::wire::bitfinex::Bitfinex;
 use crate::wire::bybit::Bybit;
 use crate::wire::coinbase::Coinbase;
 use crate::wire::kraken::Kraken;
@@ -24,12 +25,21 @@ pub enum WireFormat {
     Bybit,
     /// Coinbase Advanced Trade: `level2`, `market_trades`, `ticker`, `heartbeats`.
     Coinbase,
+    /// Bitfinex v2: `book` (P0, F0, 100 levels) with sequence numbers, `trades`, `ticker`.
+    Bitfinex,
 }
 
 impl WireFormat {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Binance, Self::BinanceFutures, Self::Kraken, Self::Okx, Self::Bybit, Self::Coinbase];
+    pub const ALL: [Self; 7] = [
+        Self::Binance,
+        Self::BinanceFutures,
+        Self::Kraken,
+        Self::Okx,
+        Self::Bybit,
+        Self::Coinbase,
+        Self::Bitfinex,
+    ];
 
     /// The venue's slug, as the rest of Tickhawk writes it.
     pub const fn slug(self) -> &'static str {
@@ -40,6 +50,7 @@ impl WireFormat {
             Self::Okx => "okx",
             Self::Bybit => "bybit",
             Self::Coinbase => "coinbase",
+            Self::Bitfinex => "bitfinex",
         }
     }
 
@@ -84,6 +95,12 @@ impl WireFormat {
                 new("ETH-USD", 2, 8, 291_900, 60_000_000, 300),
                 new("DOGE-USD", 5, 1, 17_060, 40_000, 120),
             ],
+            // Prices have five significant digits there.
+            Self::Bitfinex => vec![
+                new("tBTCUSD", 0, 8, 64_215, 4_000_000, 600),
+                new("tETHUSD", 1, 8, 33_887, 60_000_000, 300),
+                new("tDOGE:USD", 5, 8, 17_060, 400_000_000_000, 120),
+            ],
         }
     }
 
@@ -95,6 +112,7 @@ impl WireFormat {
             Self::Okx => Box::new(Okx::new(config, wire)),
             Self::Bybit => Box::new(Bybit::new(config, wire)),
             Self::Coinbase => Box::new(Coinbase::new(config, wire)),
+            Self::Bitfinex => Box::new(Bitfinex::new(config, wire)),
         }
     }
 }

@@ -31,7 +31,7 @@ fn config(format: WireFormat, seed: u64) -> MarketConfig {
 
 /// The digests of seed 1, five seconds, three symbols. They differ only if what is simulated
 /// differs; a platform on which they do has broken the contract.
-const DIGESTS: [(WireFormat, &str); 6] = [
+const DIGESTS: [(WireFormat, &str); 7] = [
     (WireFormat::Binance, "9af5f8a428260b45285d34d885a7117cd88c3414329a543315107fa6800d192b"),
     (
         WireFormat::BinanceFutures,
@@ -41,6 +41,7 @@ const DIGESTS: [(WireFormat, &str); 6] = [
     (WireFormat::Okx, "c6085e22ce763671e418f568d60b45f35ebf2dfbe95b380087d1bd0a722f81d8"),
     (WireFormat::Bybit, "38d7f466c191155211524444cc6fef8269dd1ec11f67366e6f54abe3d45e8cc1"),
     (WireFormat::Coinbase, "7223067fdd810dc711558347512a592bb4b8a96c6a53bad0ee3a3e6c61ca2a6f"),
+    (WireFormat::Bitfinex, "14ced013bfc73717cd606393d293088dc26c27bc6991f14da8e4486314f7c77a"),
 ];
 
 #[test]

@@ -111,6 +111,14 @@ fn coinbase() {
 }
 
 #[test]
+fn bitfinex() {
+    let tally = read_all(WireFormat::Bitfinex, &config(WireFormat::Bitfinex, 20));
+    saw(&tally, &["info", "conf", "subscribed", "ticker", "trades", "tu", "hb"]);
+    assert_eq!((tally.snapshots, tally.kinds["hb"]), (3, 9));
+    assert!(tally.book_messages > 5_000 && tally.trades > 100, "{tally:?}");
+}
+
+#[test]
 fn okx_oddities() {
     // Once in the middle, ids start over; a quiet book is repeated empty after a minute.
     let format = WireFormat::Okx;

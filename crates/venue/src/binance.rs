@@ -16,7 +16,7 @@ mod tests;
 use crate::{
     DecodeError, Sync,
     client::text::unescaped,
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -306,7 +306,9 @@ impl Binance {
         let price = frame.field(raw, message.p, "p")?;
         let qty = frame.field(raw, message.q, "q")?;
         let exchange_at = frame.millis(message.transacted_at.or(message.event_at))?;
-        context.trade(&frame, id, price, qty, taker, exchange_at)
+        let number = if single { message.trade_id } else { message.a };
+        let number = number.and_then(Raw::number);
+        context.trade(&frame, id, TradeTold { id: number, price, qty, taker, exchange_at })
     }
 }
 
@@ -360,6 +362,13 @@ impl Protocol for Binance {
     fn connection_reset(&mut self, context: &mut Context<'_>) {
         if let Some(last) = self.last_seen.get_mut(usize::from(context.connection.0)) {
             *last = None;
+        }
+        // What waits for a snapshot is no part of the stream that begins.
+        for (feed, (_, instrument)) in self.feeds.iter_mut().zip(context.instruments.iter()) {
+            if instrument.connection == Some(context.connection) {
+                feed.buffered.clear();
+                feed.buffered_bytes = 0;
+            }
         }
     }
 

@@ -24,7 +24,7 @@ mod tests;
 use crate::{
     DecodeError, Sync,
     connection_sequence::{ConnectionSequence, Place},
-    context::{Context, Facts, Message},
+    context::{Context, Facts, Message, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -130,7 +130,11 @@ impl Bitfinex {
             {
                 context.request(Request::Reconnect(context.connection));
             }
-            Some("info" | "pong" | "error" | "auth") => {}
+            Some("pong") => {
+                context.heartbeat();
+                return Ok(());
+            }
+            Some("info" | "error" | "auth") => {}
             _ => {
                 context.counts.unknown_types += 1;
                 return Ok(());
@@ -194,9 +198,16 @@ impl Bitfinex {
         parts: &Parts<'_>,
         sequence: Option<u64>,
     ) -> Result<(), DecodeError> {
-        if matches!(parts.payload.unquoted(), "hb" | "cs") {
-            context.counts.control += 1;
-            return Ok(());
+        match parts.payload.unquoted() {
+            "hb" => {
+                context.heartbeat();
+                return Ok(());
+            }
+            "cs" => {
+                context.counts.control += 1;
+                return Ok(());
+            }
+            _ => {}
         }
         let channel = self.connection(context).channels.find(parts.channel_id);
         match channel {
@@ -310,13 +321,14 @@ fn trade(
         }
     }
     let body = frame.field(frame.whole(), parts.body, "te")?;
-    let [_, traded_at, amount, price] = frame.tuple(body)?;
+    let [number, traded_at, amount, price] = frame.tuple(body)?;
     let exchange_at = frame.millis(Some(traded_at))?;
     let (taker, qty) = match amount.unquoted().strip_prefix('-') {
         Some(size) => (Side::Ask, Raw(size)),
         None => (Side::Bid, amount),
     };
-    context.trade(&frame, id, price, qty, taker, exchange_at)
+    let told = TradeTold { id: number.number(), price, qty, taker, exchange_at };
+    context.trade(&frame, id, told)
 }
 
 /// `[bid, bid size, ask, ask size, …]`; a side without orders is null.

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::{
     DecodeError,
-    context::Context,
+    context::{Context, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -189,7 +189,8 @@ fn trades(context: &mut Context<'_>, frame: Frame<'_>, data: Raw<'_>) -> Result<
         };
         let price = frame.field(raw, row.price, "price")?;
         let exchange_at = context.time_text(row.timestamp);
-        context.trade(&frame, id, price, size, taker, exchange_at)?;
+        let told = TradeTold { id: None, price, qty: size, taker, exchange_at };
+        context.trade(&frame, id, told)?;
     }
     Ok(())
 }
@@ -198,7 +199,7 @@ impl Protocol for Bitmex {
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         // The answer to a `ping` is bare text.
         if frame.is_text("pong") {
-            context.counts.control += 1;
+            context.heartbeat();
             return Ok(());
         }
         let message: Message<'_> = frame.read_all()?;

@@ -18,7 +18,7 @@ mod tests;
 
 use crate::{
     DecodeError, Sync,
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -66,6 +66,8 @@ struct Envelope<'a> {
     data: Option<Raw<'a>>,
     #[serde(borrow)]
     op: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ret_msg: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -267,6 +269,13 @@ impl Bybit {
     }
 }
 
+/// Whether it answers a ping: public connections say `"op":"ping","ret_msg":"pong"`, others
+/// `"op":"pong"`. <https://bybit-exchange.github.io/docs/v5/ws/connect>
+fn is_pong(op: Raw<'_>, ret_msg: Option<Raw<'_>>) -> bool {
+    let said = ret_msg.is_some_and(|text| text.unquoted() == "pong");
+    op.unquoted() == "pong" || (op.unquoted() == "ping" && said)
+}
+
 /// Trades; `S` is the taker's side. Block trades are agreed off the book.
 fn public_trades(
     context: &mut Context<'_>,
@@ -293,7 +302,8 @@ fn public_trades(
         let price = frame.field(raw, trade.p, "p")?;
         let qty = frame.field(raw, trade.v, "v")?;
         let exchange_at = frame.millis(trade.traded_at.or(envelope.ts))?;
-        context.trade(&frame, id, price, qty, taker, exchange_at)?;
+        // Their ids are no numbers.
+        context.trade(&frame, id, TradeTold { id: None, price, qty, taker, exchange_at })?;
     }
     Ok(())
 }
@@ -303,6 +313,7 @@ impl Protocol for Bybit {
         let envelope: Envelope<'_> = frame.read_all()?;
         let Some(topic) = envelope.topic else {
             match envelope.op {
+                Some(op) if is_pong(op, envelope.ret_msg) => context.heartbeat(),
                 Some(_) => context.counts.control += 1,
                 None => context.counts.unknown_types += 1,
             }

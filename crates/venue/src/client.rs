@@ -226,7 +226,8 @@ impl Dialect {
     }
 
     /// A first frame that shows the other version of the protocol (Kraken's `systemStatus` of
-    /// version 1, `status` of version 2): the dialect to subscribe in instead.
+    /// version 1, `status` of version 2, or an answer in either's form): the dialect to subscribe
+    /// in instead.
     pub fn greeted(&self, frame: &[u8]) -> Option<Dialect> {
         let version_2 = match self.venue {
             Venue::Kraken => kraken::greeting_version_2(frame)?,

@@ -20,7 +20,7 @@ use crate::{
     DecodeError, Sync,
     coinbase_product::{self, Listings},
     connection_sequence::{ConnectionSequence, Place},
-    context::{Context, Facts, Message as BookMessage},
+    context::{Context, Facts, Message as BookMessage, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -89,6 +89,8 @@ struct MarketTrade<'a> {
     side: Option<Raw<'a>>,
     #[serde(borrow)]
     time: Option<Raw<'a>>,
+    #[serde(borrow)]
+    trade_id: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +119,11 @@ impl Coinbase {
             Some("market_trades") => market_trades,
             Some("ticker" | "ticker_batch") => tickers,
             Some("status") => status,
-            Some("heartbeats" | "subscriptions") => {
+            Some("heartbeats") => {
+                context.heartbeat();
+                return Ok(());
+            }
+            Some("subscriptions") => {
                 context.counts.control += 1;
                 return Ok(());
             }
@@ -229,7 +235,8 @@ fn market_trades(
         let price = frame.field(raw, trade.price, "price")?;
         let qty = frame.field(raw, trade.size, "size")?;
         let exchange_at = context.time_text(trade.time);
-        context.trade(&frame, id, price, qty, taker, exchange_at)?;
+        let number = trade.trade_id.and_then(Raw::number);
+        context.trade(&frame, id, TradeTold { id: number, price, qty, taker, exchange_at })?;
     }
     Ok(())
 }

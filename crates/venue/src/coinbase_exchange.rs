@@ -14,7 +14,7 @@ use crate::{
     DecodeError, Sync,
     coinbase::quote,
     coinbase_product::{self, Listings},
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -151,7 +151,7 @@ impl CoinbaseExchange {
         let price = frame.field(raw, message.price, "price")?;
         let qty = frame.field(raw, message.size, "size")?;
         let exchange_at = context.time_text(message.time);
-        context.trade(&frame, id, price, qty, taker, exchange_at)?;
+        context.trade(&frame, id, TradeTold { id: trade_id, price, qty, taker, exchange_at })?;
         self.last_trades[id.index()] = trade_id;
         Ok(())
     }
@@ -169,8 +169,12 @@ impl Protocol for CoinbaseExchange {
                 Some(products) => coinbase_product::products(context, &frame, products),
                 None => Ok(()),
             },
+            Some("heartbeat") => {
+                context.heartbeat();
+                Ok(())
+            }
             // A `last_match` tells the trade before the subscription.
-            Some("last_match" | "heartbeat" | "subscriptions" | "error") => {
+            Some("last_match" | "subscriptions" | "error") => {
                 context.counts.control += 1;
                 Ok(())
             }

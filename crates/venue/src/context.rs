@@ -4,6 +4,7 @@ use crate::{
     DecodeError, Instruments, Sync,
     json::{Frame, Raw},
 };
+use std::ops::AddAssign;
 use tickhawk_market::{
     BookKind, BookUpdate, Change, ConnectionId, Decimal, InstrumentId, Level, Metadata, Price, Qty,
     Request, Scale, Side, StaleCause, Ticker, Trade, UnixNanos, Update, Updates,
@@ -32,6 +33,21 @@ pub struct Counts {
     pub stale_otherwise: u64,
     /// Messages for instruments not asked for, or beyond the limit of instruments.
     pub unwanted: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.inputs += other.inputs;
+        self.control += other.control;
+        self.unknown_types += other.unknown_types;
+        self.unknown_values += other.unknown_values;
+        self.malformed += other.malformed;
+        self.duplicates += other.duplicates;
+        self.off_market_trades += other.off_market_trades;
+        self.gaps += other.gaps;
+        self.stale_otherwise += other.stale_otherwise;
+        self.unwanted += other.unwanted;
+    }
 }
 
 /// One input's surroundings, handed through a venue's decoder.
@@ -158,21 +174,20 @@ impl Context<'_> {
     pub(crate) fn trade<'f>(
         &mut self,
         frame: &Frame<'f>,
-        id: InstrumentId,
-        price: Raw<'f>,
-        qty: Raw<'f>,
-        taker: Side,
-        exchange_at: Option<UnixNanos>,
+        instrument: InstrumentId,
+        told: TradeTold<'f>,
     ) -> Result<(), DecodeError> {
-        let (price, qty) = self.level(frame, id, price, qty)?;
-        self.out.updates.push(Update::Trade(Trade {
-            instrument: id,
-            price,
-            qty,
-            taker,
-            exchange_at,
-        }));
+        let TradeTold { id, price, qty, taker, exchange_at } = told;
+        let (price, qty) = self.level(frame, instrument, price, qty)?;
+        let trade = Trade { instrument, price, qty, taker, id, exchange_at };
+        self.out.updates.push(Update::Trade(trade));
         Ok(())
+    }
+
+    /// A heartbeat of the venue, or its answer to a ping of ours.
+    pub(crate) fn heartbeat(&mut self) {
+        self.counts.control += 1;
+        self.out.heartbeat = true;
     }
 
     /// Best bid and ask by the ticker; a side is `None` where the venue says there is none.
@@ -230,7 +245,7 @@ impl Context<'_> {
 
     /// What the venue says of the instrument. Its tick's decimals are taken on at once, so that
     /// one tick is a whole number of price units.
-    fn metadata(&mut self, id: InstrumentId, metadata: Metadata) {
+    pub(crate) fn metadata(&mut self, id: InstrumentId, metadata: Metadata) {
         self.instruments.get_mut(id).metadata = metadata;
         if let Some(tick_size) = metadata.tick_size {
             let instrument = self.instruments.get_mut(id);
@@ -258,6 +273,17 @@ impl Context<'_> {
         self.out.changes.truncate(first);
         Ok((change.price, change.qty))
     }
+}
+
+/// A trade as a message tells it.
+#[derive(Clone, Copy)]
+pub(crate) struct TradeTold<'f> {
+    /// The venue's number of it, where it has one that rises.
+    pub(crate) id: Option<u64>,
+    pub(crate) price: Raw<'f>,
+    pub(crate) qty: Raw<'f>,
+    pub(crate) taker: Side,
+    pub(crate) exchange_at: Option<UnixNanos>,
 }
 
 /// A book message being written: levels first, then what kind it was.

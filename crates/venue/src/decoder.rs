@@ -1,12 +1,17 @@
 //! One venue's decoder: the state machine behind a session's connections.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
-    Counts, DecodeError, Instruments, Sync, Venue, binance::Binance, bitfinex::Bitfinex,
-    bitmex::Bitmex, bybit::Bybit, coinbase::Coinbase, coinbase_exchange::CoinbaseExchange,
-    context::Context, json::Frame, kraken::Kraken, kraken_futures::KrakenFutures, okx::Okx,
-    protocol::Protocol,
+    Counts, DecodeError, Instrument, Instruments, Sync, Venue, binance::Binance,
+    bitfinex::Bitfinex, bitmex::Bitmex, bybit::Bybit, coinbase::Coinbase,
+    coinbase_exchange::CoinbaseExchange, context::Context, json::Frame, kraken::Kraken,
+    kraken_futures::KrakenFutures, okx::Okx, protocol::Protocol,
 };
-use tickhawk_market::{ConnectionId, InstrumentId, Level, StaleCause, Update, Updates};
+use tickhawk_market::{
+    ConnectionId, InstrumentId, Level, Metadata, Request, Scale, StaleCause, Update, Updates,
+};
 
 /// Bounds on what input may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +184,68 @@ impl Decoder {
         context.counts.stale_otherwise += 1;
         let request = protocol!(protocol, protocol => protocol.resync(instrument));
         context.request(request);
+    }
+
+    /// Nothing was heard of the connection for too long: every book that came by it is Stale, and
+    /// the connection is to be opened anew.
+    #[cold]
+    pub fn silent(&mut self, connection: ConnectionId, out: &mut Updates) {
+        let (_, mut context) = self.parts(connection, out);
+        context.stale_connection(StaleCause::Silence);
+        context.request(Request::Reconnect(connection));
+    }
+
+    /// Nothing was heard of one book for too long, while its connection goes on: it is Stale, and is
+    /// to be subscribed to again. A snapshot alone, where it comes by REST, would be right today and
+    /// still not be followed by anything.
+    ///
+    /// # Panics
+    /// If the id is not one of this session's, as in every method that takes one.
+    #[cold]
+    pub fn silent_book(&mut self, instrument: InstrumentId, out: &mut Updates) {
+        let connection = self.instruments.get(instrument).connection;
+        let (_, mut context) = self.parts(connection.unwrap_or(ConnectionId(0)), out);
+        context.stale(instrument, StaleCause::Silence, Request::Resubscribe(instrument));
+    }
+
+    /// Asks again for what would put a book right that is Syncing, Suspect or Stale: what was asked
+    /// for may have been lost on the way, or its answer. Says nothing of any other book.
+    #[cold]
+    pub fn ask_again(&mut self, instrument: InstrumentId, out: &mut Updates) {
+        let Instrument { sync, connection, .. } = *self.instruments.get(instrument);
+        if matches!(sync, Sync::Syncing | Sync::Suspect | Sync::Stale) {
+            let (protocol, mut context) = self.parts(connection.unwrap_or(ConnectionId(0)), out);
+            let request = protocol!(protocol, protocol => protocol.resync(instrument));
+            context.request(request);
+        }
+    }
+
+    /// Names an instrument before any message does: another decoder of the same venue met it. What
+    /// a listing said of it goes to `out`. `None` if it is not wanted or the limit is reached.
+    #[cold]
+    pub fn name(&mut self, symbol: &str, out: &mut Updates) -> Option<InstrumentId> {
+        self.parts(ConnectionId(0), out).1.instrument(symbol)
+    }
+
+    /// Lets the instrument's integers carry at least these decimals from here on: those of another
+    /// decoder, whose books are to be compared with this one's. No update tells of it.
+    #[cold]
+    pub fn raise_scale(&mut self, instrument: InstrumentId, scale: Scale) {
+        let entry = self.instruments.get_mut(instrument);
+        let old = entry.scale.unwrap_or_default();
+        let price_decimals = old.price_decimals.max(scale.price_decimals);
+        entry.scale = Some(Scale {
+            price_decimals: price_decimals.max(entry.price_decimals_min),
+            qty_decimals: old.qty_decimals.max(scale.qty_decimals),
+        });
+    }
+
+    /// Takes what the venue told another decoder of the instrument, as if it had been told here. No
+    /// update tells of it; the tick's decimals are taken on.
+    #[cold]
+    pub fn take_metadata(&mut self, instrument: InstrumentId, metadata: Metadata) {
+        let mut unheard = Updates::default();
+        self.parts(ConnectionId(0), &mut unheard).1.metadata(instrument, metadata);
     }
 
     /// How many levels a side [`Decoder::checksum_matches`] wants to see; 0 on venues without

@@ -195,6 +195,11 @@ impl<'a> Raw<'a> {
         self.0.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(self.0)
     }
 
+    /// The unsigned integer it is, if it is one: for numbers that nothing else rests on.
+    pub(crate) fn number(self) -> Option<u64> {
+        self.unquoted().parse().ok()
+    }
+
     /// Its bytes.
     pub(crate) fn bytes(self) -> &'a [u8] {
         self.0.as_bytes()

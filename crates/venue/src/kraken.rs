@@ -124,6 +124,10 @@ impl Protocol for Kraken {
         match (message.channel, message.event) {
             (Some(channel), _) => self.v2_message(context, frame, channel, &message),
             (None, Some(event)) => self.v1_event(context, frame, event, &message),
+            (None, None) if message.method.is_some_and(|method| method.unquoted() == "pong") => {
+                context.heartbeat();
+                Ok(())
+            }
             (None, None) if message.method.is_some() => {
                 context.counts.control += 1;
                 self.v2_subscription(context, frame, message.method, message.result)

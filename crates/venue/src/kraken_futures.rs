@@ -13,7 +13,7 @@ mod tests;
 use crate::{
     DecodeError, Sync,
     checked::{Entry, LastTrade, not_negative},
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -193,7 +193,8 @@ impl KrakenFutures {
             context.counts.duplicates += 1;
             return Ok(());
         }
-        context.trade(&frame, id, price, qty, taker, exchange_at)
+        // Its `seq` counts the messages of a subscription, not the venue's trades.
+        context.trade(&frame, id, TradeTold { id: None, price, qty, taker, exchange_at })
     }
 }
 
@@ -210,7 +211,7 @@ impl Protocol for KrakenFutures {
         match feed {
             "book" | "book_snapshot" | "trade" | "trade_snapshot" | "ticker" | "ticker_lite" => {}
             "heartbeat" => {
-                context.counts.control += 1;
+                context.heartbeat();
                 return Ok(());
             }
             _ => {

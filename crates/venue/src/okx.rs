@@ -21,7 +21,7 @@ mod ticker;
 use crate::{
     DecodeError, Sync,
     checked::{CheckedMessage, checksum_bits, not_negative},
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
     protocol::Protocol,
 };
@@ -213,7 +213,7 @@ impl Okx {
         not_negative(&frame, qty)?;
         let exchange_at = frame.millis(item.ts)?;
         // Ids are numbers as far as anyone has seen; one that is not tells nothing.
-        let number = item.trade_id.and_then(|value| value.unquoted().parse().ok());
+        let number = item.trade_id.and_then(Raw::number);
         let feed = self.feed(id);
         feed.all_trades |= all;
         if feed.all_trades && !all {
@@ -224,15 +224,22 @@ impl Okx {
             context.counts.duplicates += 1;
             return Ok(());
         }
-        context.trade(&frame, id, price, qty, taker, exchange_at)
+        context.trade(&frame, id, TradeTold { id: number, price, qty, taker, exchange_at })
     }
 }
 
 impl Protocol for Okx {
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
-        if matches!(frame.whole().0, "pong" | "ping") {
-            context.counts.control += 1;
-            return Ok(());
+        match frame.whole().0 {
+            "pong" => {
+                context.heartbeat();
+                return Ok(());
+            }
+            "ping" => {
+                context.counts.control += 1;
+                return Ok(());
+            }
+            _ => {}
         }
         let message: Message<'_> = frame.read_all()?;
         if let Some(event) = message.event {

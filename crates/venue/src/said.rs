@@ -82,7 +82,7 @@ impl Listener {
         format!("{depth} {words}")
     }
 
-    fn words(&self, out: &Updates, error: Option<crate::DecodeError>) -> String {
+    pub(crate) fn words(&self, out: &Updates, error: Option<crate::DecodeError>) -> String {
         let mut said: Vec<_> = out.updates.iter().filter_map(|u| self.update(out, u)).collect();
         said.extend(out.requests.iter().map(|request| match request {
             Request::Snapshot(id) => format!("fetch {}", self.symbol(*id)),

@@ -49,6 +49,8 @@ pub fn text_of(record: &Record<'_>) -> String {
             let status = status.map_or("-".to_owned(), |status| status.to_string());
             format!("reply {} {status} {}", url.unwrap_or("-"), text(body))
         }
+        RecordKind::Alive => "alive".to_owned(),
+        RecordKind::Timer => "timer".to_owned(),
     };
     format!("{} #{} {what}", record.received_at.nanos(), record.connection.0)
 }

@@ -107,6 +107,7 @@ pub fn trade(price: i64, qty: i64, taker: Side) -> Trade {
         price: Price::new(price),
         qty: Qty::new(qty),
         taker,
+        id: None,
         exchange_at: None,
     }
 }

@@ -256,6 +256,10 @@ impl Venue for Binance {
             let stream = &mut self.streams[symbol];
             stream.snapshot = Snapshot::Idle;
             stream.first_id = None;
+            if wire.now_ns > wire.start_ns {
+                // What happened while the connection was down moved the ids on.
+                stream.update_id += 1_000;
+            }
             stream.diff_id = stream.update_id;
             let phase_ns = wire.chance.below(40 * MILLISECOND);
             wire.after(phase_ns, Timer::Book(symbol));

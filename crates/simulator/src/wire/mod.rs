@@ -1,6 +1,7 @@
 //! What all venues share: the connection, its timers, and the books as published.
 
 pub(crate) mod binance;
+pub(crate) mod bitfinex;
 pub(crate) mod bybit;
 pub(crate) mod coinbase;
 pub(crate) mod kraken;

@@ -42,6 +42,8 @@ pub struct Reader {
     specs: Vec<SymbolSpec>,
     books: Vec<Book>,
     next_sequence_num: i64,
+    /// Bitfinex: channel and symbol by channel id.
+    channels: BTreeMap<i64, (String, usize)>,
     /// Binance: the top by update id, until a diff ends there.
     tops: BTreeMap<(usize, i64), [String; 4]>,
     pub tally: Tally,
@@ -77,6 +79,7 @@ impl Reader {
             specs: specs.to_vec(),
             books: specs.iter().map(|_| Book::default()).collect(),
             next_sequence_num: 0,
+            channels: BTreeMap::new(),
             tops: BTreeMap::new(),
             tally: Tally::default(),
             received_ns: 0,
@@ -186,20 +189,25 @@ impl Reader {
             WireFormat::Okx => self.okx(frame),
             WireFormat::Bybit => self.bybit(frame),
             WireFormat::Coinbase => self.coinbase(frame),
+            WireFormat::Bitfinex => self.bitfinex(frame),
         }
     }
 
     /// `taker` is what the venue calls a taker who bought.
     fn trade(&mut self, symbol: usize, json: &str, [price, side]: [&str; 2], taker: &str) {
+        self.traded(symbol, &need(json, &[price]), need(json, &[side]) == taker);
+    }
+
+    fn traded(&mut self, symbol: usize, price: &str, taker_bought: bool) {
         self.tally.trades += 1;
         let book = &self.books[symbol];
         let (Some(bid), Some(ask)) = (book.bids.last_key_value(), book.asks.first_key_value())
         else {
             return;
         };
-        let price = Decimal::parse(need(json, &[price]).as_bytes()).unwrap();
+        let price = Decimal::parse(price.as_bytes()).unwrap();
         let above = price.at(self.specs[symbol].price_decimals).unwrap() * 2 > bid.0 + ask.0;
-        if above == (need(json, &[side]) == taker) {
+        if above == taker_bought {
             self.tally.sides.0 += 1;
         } else {
             self.tally.sides.1 += 1;

@@ -248,6 +248,65 @@ impl Reader {
         }
         changed
     }
+
+    pub(super) fn bitfinex(&mut self, frame: &str) -> BTreeSet<usize> {
+        if let Some(event) = text(frame, &["event"]) {
+            match event.as_str() {
+                "subscribed" => {
+                    let symbol = self.index(&need(frame, &["symbol"]));
+                    let channel = need(frame, &["channel"]);
+                    self.channels.insert(int(frame, &["chanId"]), (channel, symbol));
+                }
+                "unsubscribed" => {
+                    let channel = self.channels.remove(&int(frame, &["chanId"]));
+                    assert_eq!(channel.expect("a channel").0, "book");
+                }
+                "conf" => assert_eq!(int(frame, &["flags"]), 65_536),
+                _ => {}
+            }
+            self.count(&event);
+            return BTreeSet::new();
+        }
+        let mut parts = items(frame);
+        self.next_sequence_num += 1;
+        assert_eq!(parts.pop().unwrap(), self.next_sequence_num.to_string());
+        let (channel, symbol) = self.channels[&parts[0].parse().unwrap()].clone();
+        match (channel.as_str(), parts[1].trim_matches('"')) {
+            (_, "hb") => self.count("hb"),
+            ("book", _) => {
+                self.bitfinex_book(symbol, &parts[1]);
+                return BTreeSet::from([symbol]);
+            }
+            ("trades", "te") => {
+                let trade = items(&parts[2]);
+                self.traded(symbol, &trade[3], !trade[2].starts_with('-'));
+            }
+            ("trades", "tu") => self.count("tu"),
+            (channel, payload) => {
+                assert!(payload.starts_with('['), "{frame:.200}");
+                self.count(channel);
+            }
+        }
+        BTreeSet::new()
+    }
+
+    fn bitfinex_book(&mut self, symbol: usize, payload: &str) {
+        let mut levels = items(payload);
+        if levels[0].starts_with('[') {
+            self.clear(symbol);
+        } else {
+            assert!(self.books[symbol].live);
+            levels = vec![payload.to_owned()];
+        }
+        for level in levels {
+            let [price, count, amount] = items(&level).try_into().unwrap();
+            let bid = !amount.starts_with('-');
+            let qty = if count == "0" { "0" } else { amount.trim_start_matches('-') };
+            self.set(symbol, bid, price, qty.to_owned());
+        }
+        let book = &self.books[symbol];
+        assert!(book.bids.len() <= 100 && book.asks.len() <= 100, "wider than the window");
+    }
 }
 
 /// CRC-32 (IEEE), bit by bit, so that no library is shared with what is tested.

@@ -27,8 +27,11 @@ pub(super) struct Message<'a> {
     pub(super) previous_id: Option<Raw<'a>>,
     #[serde(borrow)]
     pub(super) b: Option<Raw<'a>>,
+    /// Asks of a diff, the best ask of a ticker, the number of an aggregated trade.
     #[serde(borrow)]
     pub(super) a: Option<Raw<'a>>,
+    #[serde(borrow, rename = "t")]
+    pub(super) trade_id: Option<Raw<'a>>,
     #[serde(borrow, rename = "B")]
     pub(super) bid_qty: Option<Raw<'a>>,
     #[serde(borrow, rename = "A")]

@@ -71,14 +71,17 @@ struct Greeting<'a> {
     event: Option<Raw<'a>>,
     #[serde(borrow)]
     channel: Option<Raw<'a>>,
+    #[serde(borrow)]
+    method: Option<Raw<'a>>,
 }
 
-/// Whether the frame is what version 2 greets with (true) or version 1 does (false).
+/// Whether the frame is one of version 2 (true) or of version 1 (false): version 1 names events,
+/// version 2 channels and methods.
 pub(super) fn greeting_version_2(frame: &[u8]) -> Option<bool> {
     let greeting: Greeting<'_> = Frame::new(frame).ok()?.read_all().ok()?;
-    match (greeting.event.map(Raw::unquoted), greeting.channel.map(Raw::unquoted)) {
-        (Some("systemStatus"), None) => Some(false),
-        (None, Some("status")) => Some(true),
+    match (greeting.event, greeting.channel.or(greeting.method)) {
+        (Some(_), None) => Some(false),
+        (None, Some(_)) => Some(true),
         _ => None,
     }
 }

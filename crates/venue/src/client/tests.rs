@@ -148,7 +148,9 @@ fn kraken_is_told_by_address_and_greeting() {
     assert_eq!(version_1.greeted(greeting_2), Some(version_2));
     assert_eq!(version_1.greeted(greeting_1), None);
     assert_eq!(version_2.greeted(greeting_2), None);
-    for other in [&b"\xff{"[..], b"[]", b"", br#"{"channel":"heartbeat"}"#] {
+    let refused = br#"{"errorMessage":"Malformed request","event":"error"}"#;
+    assert_eq!(version_2.greeted(refused), Some(version_1), "by what it answers too");
+    for other in [&b"\xff{"[..], b"[]", b"", br#"{"status":"online"}"#] {
         assert_eq!(version_1.greeted(other).or(version_2.greeted(other)), None);
     }
     assert_eq!(usual(Venue::Okx).greeted(greeting_2), None);

@@ -9,7 +9,7 @@ use super::{Kraken, Message, depth_holding, is_due};
 use crate::{
     DecodeError, Sync,
     checked::{CheckedMessage, checksum_bits, not_negative},
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
 };
 use serde::Deserialize;
@@ -83,6 +83,10 @@ impl Kraken {
         event: Raw<'_>,
         message: &Message<'_>,
     ) -> Result<(), DecodeError> {
+        if matches!(event.unquoted(), "heartbeat" | "pong") {
+            context.heartbeat();
+            return Ok(());
+        }
         context.counts.control += 1;
         let is = |value: Option<Raw<'_>>, text| value.is_some_and(|value| value.unquoted() == text);
         if event.unquoted() == "subscriptionStatus"
@@ -169,7 +173,8 @@ impl Kraken {
                     continue;
                 }
             };
-            context.trade(&frame, id, price, qty, taker, Some(seconds(frame, at)?))?;
+            let exchange_at = Some(seconds(frame, at)?);
+            context.trade(&frame, id, TradeTold { id: None, price, qty, taker, exchange_at })?;
         }
         book.history_due = false;
         Ok(())

@@ -12,7 +12,7 @@ use super::{Kraken, Message, depth_holding, is_due, listing};
 use crate::{
     DecodeError, Sync,
     checked::{CheckedMessage, checksum_bits, not_negative},
-    context::{Context, Facts},
+    context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
 };
 use serde::Deserialize;
@@ -71,7 +71,11 @@ impl Kraken {
         let channel = channel.unquoted();
         match channel {
             "book" | "trade" | "ticker" | "instrument" => {}
-            "heartbeat" | "status" => {
+            "heartbeat" => {
+                context.heartbeat();
+                return Ok(());
+            }
+            "status" => {
                 context.counts.control += 1;
                 return Ok(());
             }
@@ -170,7 +174,7 @@ impl Kraken {
             context.counts.duplicates += 1;
             return Ok(());
         }
-        context.trade(&frame, id, price, qty, taker, exchange_at)
+        context.trade(&frame, id, TradeTold { id: number, price, qty, taker, exchange_at })
     }
 
     /// Notes the depth of a book subscription, ours as sent or as acknowledged.

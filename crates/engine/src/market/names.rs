@@ -1,0 +1,140 @@
+//! Instruments, their decimals and their ticks: what all links must agree on.
+
+use super::MarketStage;
+use crate::{
+    MarketSink, TickSource,
+    instrument::Instrument,
+    link::{Link, LinkBook},
+};
+use std::num::NonZeroU64;
+use tickhawk_market::{Decimal, InstrumentId, Metadata, Scale, StaleCause, Update, Updates};
+
+impl MarketStage {
+    /// A link's decoder named an instrument for the first time.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn add_instrument(
+        &mut self,
+        link: usize,
+        id: InstrumentId,
+        sink: &mut impl MarketSink,
+    ) {
+        let symbol = self.links[link].decoder.instruments().get(id).symbol.as_str();
+        let listed = self.options.tick_sizes.iter().find(|(name, _)| name == symbol);
+        let configured = listed.map(|(_, tick_size)| *tick_size).or(self.options.tick_size);
+        sink.instrument(id, symbol);
+        self.instruments.push(Instrument::new(&self.plan));
+        for link in &mut self.links {
+            link.books.push(LinkBook::new(self.options.book_limits));
+        }
+        if let Some(tick_size) = self.options.contract_tick_size {
+            self.take_tick(id, tick_size, TickSource::Contract);
+        }
+        if let Some(tick_size) = configured {
+            self.take_tick(id, tick_size, TickSource::Config);
+        }
+    }
+
+    /// Names to the other link what this input's link named, from `named` on, so that ids and
+    /// decimals are the same everywhere before the next input is decoded.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn share_names(&mut self, link: usize, named: usize, sink: &mut impl MarketSink) {
+        let other = 1 - link;
+        for index in named..self.instruments.len() {
+            let id = InstrumentId(index as u32);
+            let symbol = self.links[link].decoder.instruments().get(id).symbol.clone();
+            let mut told = Updates::default();
+            let other_id = self.links[other].decoder.name(&symbol, &mut told);
+            assert_eq!(other_id, Some(id), "links name the same instruments in the same order");
+            for update in &told.updates {
+                if let Update::Metadata { metadata, .. } = update {
+                    self.take_metadata(other, id, metadata);
+                }
+            }
+            self.share_scale(id, sink);
+        }
+    }
+
+    /// Lets every link's integers carry the decimals of the one that has most.
+    fn share_scale(&mut self, id: InstrumentId, sink: &mut impl MarketSink) {
+        let scale_of = |link: &Link| link.decoder.instruments().get(id).scale;
+        let Some(scale) = self.links.iter().filter_map(scale_of).reduce(finer) else { return };
+        for link in &mut self.links {
+            link.decoder.raise_scale(id, scale);
+        }
+        if scale != self.instruments[id.index()].scale {
+            self.raise_scale(id, scale, sink);
+        }
+    }
+
+    /// A link told what the venue says of the instrument.
+    pub(super) fn take_metadata(&mut self, link: usize, id: InstrumentId, metadata: &Metadata) {
+        for (index, other) in self.links.iter_mut().enumerate() {
+            if index != link && id.index() < other.decoder.instruments().len() {
+                other.decoder.take_metadata(id, *metadata);
+            }
+        }
+        if let Some(tick_size) = metadata.tick_size {
+            self.take_tick(id, tick_size, TickSource::Metadata);
+        }
+    }
+
+    fn take_tick(&mut self, id: InstrumentId, tick_size: Decimal, source: TickSource) {
+        if self.instruments[id.index()].take_tick(tick_size, source) {
+            self.apply_tick(id);
+        }
+    }
+
+    fn apply_tick(&mut self, id: InstrumentId) {
+        let instrument = &mut self.instruments[id.index()];
+        let Some(units) = instrument.tick_units() else { return };
+        instrument.features.set_tick(Some(units));
+        for link in &mut self.links {
+            link.book_mut(id).book.set_tick(NonZeroU64::new(units.unsigned_abs()));
+        }
+    }
+
+    /// The instrument's integers carry at least these decimals from here on: everything that is
+    /// held of it is multiplied up, on all links.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn raise_scale(
+        &mut self,
+        id: InstrumentId,
+        scale: Scale,
+        sink: &mut impl MarketSink,
+    ) {
+        for link in &mut self.links {
+            // One that has not named it yet hears of the decimals with the name.
+            if id.index() < link.decoder.instruments().len() {
+                link.decoder.raise_scale(id, scale);
+            }
+        }
+        let scale = finer(self.instruments[id.index()].scale, scale);
+        let was = self.book_states(id);
+        for link in &mut self.links {
+            link.book_mut(id).book.set_scale(scale);
+        }
+        let instrument = &mut self.instruments[id.index()];
+        instrument.scale = scale;
+        if !instrument.features.set_scale(scale) {
+            for link in &mut self.links {
+                link.book_mut(id).book.mark_stale(StaleCause::Overflow);
+            }
+        }
+        self.apply_tick(id);
+        sink.scale(id, scale);
+        for (link, was) in was.into_iter().take(self.links.len()).enumerate() {
+            self.check_book_itself(link, id, was, sink);
+        }
+    }
+}
+
+/// Decimals that hold the numbers of both.
+fn finer(one: Scale, two: Scale) -> Scale {
+    Scale {
+        price_decimals: one.price_decimals.max(two.price_decimals),
+        qty_decimals: one.qty_decimals.max(two.qty_decimals),
+    }
+}

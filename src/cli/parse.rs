@@ -1,0 +1,48 @@
+//! Values of flags from their texts.
+
+use super::live::Pins;
+use std::time::Duration;
+use tickhawk_market::Decimal;
+use tickhawk_simulator::Pace;
+
+pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
+    match Decimal::parse(text.as_bytes()) {
+        Ok(size) if size.mantissa > 0 => Ok(size),
+        Ok(_) => Err("wanted more than zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub fn parse_cores(text: &str) -> Result<tickhawk_engine::Cores, String> {
+    let wanted = || "wanted two core numbers, such as 0,1".to_owned();
+    let (market, inference) = text.split_once(',').ok_or_else(wanted)?;
+    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wanted());
+    let cores = tickhawk_engine::Cores { market: number(market)?, inference: number(inference)? };
+    match cores.market == cores.inference {
+        true => Err("the two threads need a core each".to_owned()),
+        false => Ok(cores),
+    }
+}
+
+pub fn parse_pins(text: &str) -> Result<Pins, String> {
+    match text {
+        "none" => Ok(Pins::None),
+        cores => parse_cores(cores).map(Pins::Cores).map_err(|error| format!("{error}, or none")),
+    }
+}
+
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}, wanted such as 90s or 1h"))
+}
+
+pub fn parse_pace(text: &str) -> Result<Pace, String> {
+    let wanted = || "wanted `max`, or a number above zero".to_owned();
+    if text == "max" {
+        return Ok(Pace::Max);
+    }
+    let times: f64 = text.parse().map_err(|_| wanted())?;
+    match times.is_finite() && times > 0.0 {
+        true => Ok(Pace::Times(times)),
+        false => Err(wanted()),
+    }
+}

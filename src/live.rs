@@ -1,0 +1,283 @@
+//! `tickhawk live` and `tickhawk record`: a venue's feed through the steps that replay uses.
+
+use crate::{
+    Outcome,
+    books::{self, Paths},
+    cli::live::{FeedArgs, LiveArgs, RecordArgs},
+    config::Config,
+    lanes::Lane,
+    listener::{LaneOut, LiveListener, SharedOut, SignalWriter},
+    recording_run::{RecordingRun, RunFiles, RunSummary},
+    replay,
+    report::{self, notices_summary},
+    run_report::{FeedRow, RunReport},
+    shutdown,
+    source::LiveSource,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    thread,
+};
+use tickhawk_engine::{
+    DecisionStage, MarketStage, Source, ThreadedOptions, ThreadedOutcome, run_threaded,
+};
+use tickhawk_feature::{FeaturePlan, PlanOptions};
+use tickhawk_feed::{Client, ClientOptions, FeedError, READ_BUFFER_BYTES};
+use tickhawk_latency::{Clock, ClockCheck, LatencyReport};
+
+/// Signals that are shown when they are written nowhere.
+const SHOWN: u64 = 5;
+
+/// Runs `tickhawk live`.
+pub fn run(args: LiveArgs) -> Result<Outcome> {
+    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let lanes = Lane::resolve(&config, &args.feed)?;
+    let stop = shutdown::install()?;
+    let (out, shown) = match &args.signals {
+        Some(path) => (replay::open_signals(path)?, u64::MAX),
+        None => (Box::new(std::io::stdout()) as Box<dyn std::io::Write + Send>, SHOWN),
+    };
+    let out: SharedOut = Arc::new(Mutex::new(out));
+    let run = |lane: &Lane| -> Result<LaneRun> {
+        let run = LiveLane::start(lane, &config, &args, &stop)?;
+        run.run(&out, shown).with_context(|| format!("in the lane of {}", lane.venue))
+    };
+    let runs = run_lanes(&lanes, &stop, run)?;
+    finish(&args, &runs)
+}
+
+/// Runs `tickhawk record`.
+pub fn record(args: RecordArgs) -> Result<Outcome> {
+    let config = Config::resolve(&args.config, None)?;
+    let lanes = Lane::resolve(&config, &args.feed)?;
+    let stop = shutdown::install()?;
+    let run = |lane: &Lane| record_lane(lane, &config, &args, &stop);
+    let runs = run_lanes(&lanes, &stop, run)?;
+    let mut rows = Vec::new();
+    let mut right = true;
+    for (market, paths, recorded) in &runs {
+        rows.extend(books::rows(market, paths));
+        right &= recorded.say();
+        notices_summary(&market.decoder_counts());
+    }
+    books::write(args.feed.books.as_deref(), rows)?;
+    Ok(if right { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+/// One lane on this thread, several on a thread each. The first that fails stops the others.
+fn run_lanes<T: Send>(
+    lanes: &[Lane],
+    stop: &AtomicBool,
+    run: impl Fn(&Lane) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    if let [lane] = lanes {
+        return Ok(vec![run(lane)?]);
+    }
+    thread::scope(|scope| {
+        let run = &run;
+        let spawn = |lane| {
+            scope.spawn(move || {
+                let run = run(lane);
+                if run.is_err() {
+                    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+                run
+            })
+        };
+        let threads: Vec<_> = lanes.iter().map(spawn).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, Result<T>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+/// What is left of a lane's run.
+struct LaneRun {
+    report: RunReport,
+    books: Vec<books::Row>,
+    right: bool,
+}
+
+/// A lane that is about to run.
+struct LiveLane<'a> {
+    lane: &'a Lane,
+    config: &'a Config,
+    args: &'a LiveArgs,
+    stop: &'a Arc<AtomicBool>,
+    market: MarketStage,
+    decision: DecisionStage,
+    clock: Clock,
+    client: Client,
+    recording: Option<RecordingRun>,
+}
+
+impl<'a> LiveLane<'a> {
+    fn start(
+        lane: &'a Lane,
+        config: &'a Config,
+        args: &'a LiveArgs,
+        stop: &'a Arc<AtomicBool>,
+    ) -> Result<Self> {
+        let model = replay::load_model(config)?;
+        let plan = FeaturePlan::compile(model.contract().features(), config.plan.clone())?;
+        if let Some(names) = &config.features {
+            model.check_features(names)?;
+        }
+        eprintln!(
+            "{}: {}; model {} {} on {}",
+            lane.venue,
+            lane.symbols.join(", "),
+            model.name(),
+            model.version(),
+            model.engine()
+        );
+        let recording = match &args.record {
+            Some(folder) => Some(RecordingRun::start(folder, lane, config, Some(&model))?),
+            None => None,
+        };
+        let client = start_client(lane, &args.feed, stop)?;
+        let clock = Clock::new();
+        let options = lane.market_options(config, model.contract().tick_size());
+        let market = MarketStage::new(options, plan, clock.clone());
+        let decision = DecisionStage::new(model, config.policy, clock.clone());
+        Ok(Self { lane, config, args, stop, market, decision, clock, client, recording })
+    }
+
+    fn run(self, out: &SharedOut, shown: u64) -> Result<LaneRun> {
+        let Self { lane, config, args, stop, market, decision, clock, client, recording } = self;
+        let writer =
+            SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, decision.model());
+        let mut listener = LiveListener::new(writer, Arc::clone(stop));
+        let (mut recorder, mut outcomes, files) = match recording {
+            Some(run) => run.split(),
+            None => Default::default(),
+        };
+        let mut source = LiveSource::new(client, recorder.take(), lane.venue);
+        let mut watch = books::Watch(args.feed.books.is_some().then(Paths::default));
+        let options = ThreadedOptions { cores: lane.cores, lossy: true, must_pin: true };
+        let outcome = run_threaded(
+            &mut source,
+            market,
+            decision,
+            options,
+            &mut listener,
+            &mut outcomes,
+            &mut watch,
+        );
+        drop(outcomes);
+        let feed = FeedRow::new(&source, &outcome);
+        drop(source);
+        let recorded = files.map(RunFiles::finish);
+        let signals = listener.finish().context("writing signals")?;
+        let ThreadedOutcome { market, decision, .. } = check(outcome)?;
+        let latency = LatencyReport::new(decision.histograms(), ClockCheck::measure(&clock));
+        let right = recorded.as_ref().is_none_or(RunSummary::say);
+        if shown != u64::MAX && signals > shown {
+            eprintln!("… {} signals more; `--signals -` writes all", signals - shown);
+        }
+        let report = RunReport::new(&[], lane.venue, config, &market, &decision, latency)
+            .live(feed, recorded);
+        notices_summary(&market.decoder_counts());
+        report::feature_warnings(&market, decision.model().contract().tick_size());
+        if market.counts().frames == 0 {
+            report::explain_no_frames(&market);
+        }
+        let books = watch.0.map_or(Vec::new(), |paths| books::rows(&market, &paths));
+        Ok(LaneRun { report, books, right })
+    }
+}
+
+/// What stopped it, if it did not end.
+fn check<E: Into<FeedError>>(mut outcome: ThreadedOutcome<E>) -> Result<ThreadedOutcome<E>> {
+    if let Some(failure) = outcome.pin_failures.first() {
+        bail!("{failure}\nhint: `--cores none` runs unpinned; `tickhawk doctor` tells of cores");
+    }
+    match outcome.source_error.take() {
+        Some(error) => Err(error.into().into()),
+        None => Ok(outcome),
+    }
+}
+
+fn start_client(lane: &Lane, args: &FeedArgs, stop: &Arc<AtomicBool>) -> Result<Client> {
+    let seed = u64::from(std::process::id());
+    Ok(Client::start(ClientOptions {
+        plan: lane.plan(args, seed),
+        ca: lane.ca.clone(),
+        busy_poll: lane.busy_poll,
+        read_buffer_bytes: READ_BUFFER_BYTES,
+        run_for: args.run_for,
+        stop: Arc::clone(stop),
+    })?)
+}
+
+fn record_lane(
+    lane: &Lane,
+    config: &Config,
+    args: &RecordArgs,
+    stop: &Arc<AtomicBool>,
+) -> Result<(MarketStage, Paths, RunSummary)> {
+    let run = RecordingRun::start(&args.record, lane, config, None)?;
+    eprintln!(
+        "{}: recording {} into `{}`",
+        lane.venue,
+        lane.symbols.join(", "),
+        args.record.display()
+    );
+    let client = start_client(lane, &args.feed, stop)?;
+    // The books are kept so that what is wrong with them is asked for afresh; nothing is scored.
+    let plan = FeaturePlan::compile(&["queue_imbalance"], PlanOptions::default())?;
+    let clock = Clock::new();
+    let mut market = MarketStage::new(lane.market_options(config, None), plan, clock.clone());
+    let (recorder, _, files) = run.split();
+    let mut source = LiveSource::new(client, recorder, lane.venue);
+    let mut paths = Paths::default();
+    let mut wants = Vec::new();
+    let ended = loop {
+        match source.next_record() {
+            Ok(Some(record)) => {
+                let mut sink = books::Wanting { paths: &mut paths, wants: &mut wants };
+                market.step(
+                    record.connection,
+                    record.received_at,
+                    clock.now(),
+                    record.input,
+                    &mut sink,
+                );
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+        source.stepped(&market, &mut wants);
+        wants.clear();
+    };
+    drop(source);
+    let summary = files.map(RunFiles::finish).context("a recording run has files")?;
+    ended?;
+    Ok((market, paths, summary))
+}
+
+fn finish(args: &LiveArgs, runs: &[LaneRun]) -> Result<Outcome> {
+    for run in runs {
+        eprint!("{}", run.report);
+    }
+    if let Some(path) = &args.report {
+        let reports: Vec<_> = runs.iter().map(|run| &run.report).collect();
+        let text = match reports.as_slice() {
+            [report] => sonic_rs::to_string_pretty(report)?,
+            reports => sonic_rs::to_string_pretty(reports)?,
+        };
+        write_text(path, text + "\n")?;
+    }
+    let rows = runs.iter().flat_map(|run| run.books.iter().cloned()).collect();
+    books::write(args.feed.books.as_deref(), rows)?;
+    let right = runs.iter().all(|run| run.right);
+    Ok(if right { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+fn write_text(path: &Path, text: String) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing `{}`", path.display()))
+}

@@ -1,0 +1,201 @@
+//! The files of a live run: what came, what was concluded from it, and what both rest on.
+
+use crate::{config::Config, lanes::Lane};
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+use tickhawk_capture::{
+    Header, OutcomeRecorder, Recorder, RecorderOptions, RecorderThread, RecordingSummary,
+};
+use tickhawk_engine::{Observer, Outcome};
+use tickhawk_feature::FeatureFrame;
+use tickhawk_feed::LINKS;
+use tickhawk_inference::Model;
+use tickhawk_market::UnixNanos;
+use tickhawk_signal::Signal;
+
+/// Outcomes that may wait to be written: a second and more of the busiest feed, 16 MiB.
+const OUTCOMES_MAX: usize = 16_384;
+
+/// A run about to be recorded.
+pub struct RecordingRun {
+    recorder: Recorder,
+    outcomes: Option<OutcomeTap>,
+    files: RunFiles,
+}
+
+/// The threads that write a run.
+pub struct RunFiles {
+    folder: PathBuf,
+    run: String,
+    frames: RecorderThread,
+    outcomes: Option<RecorderThread>,
+}
+
+/// Hands each scored frame, and what became of it, to the log, if there is one.
+#[derive(Default)]
+pub struct Outcomes(Option<OutcomeTap>);
+
+struct OutcomeTap {
+    log: OutcomeRecorder,
+    words: Vec<u64>,
+}
+
+impl RecordingRun {
+    /// Starts the files of a run: its config, its model if it has one, its recording, its outcomes.
+    pub fn start(
+        folder: &Path,
+        lane: &Lane,
+        config: &Config,
+        model: Option<&Model>,
+    ) -> Result<Self> {
+        let doing = || format!("starting a recording in `{}`", folder.display());
+        fs::create_dir_all(folder).with_context(doing)?;
+        let started_at = tickhawk_feed::unix_now();
+        let run = claim(folder, lane, started_at).with_context(doing)?;
+        let model_file = format!("{run}.onnx");
+        let text = config.to_toml(&model_file, lane.section())?;
+        fs::write(folder.join(format!("{run}.toml")), text).with_context(doing)?;
+        let header = Header {
+            started_at,
+            venue: Some(lane.venue.slug().to_owned()),
+            instruments: lane.symbols.clone(),
+            links: Some(LINKS),
+            ..Header::default()
+        };
+        let (recorder, frames) = Recorder::start(RecorderOptions::new(folder, &run, header))?;
+        let (outcomes, log) = match model {
+            Some(model) => {
+                keep_model(model, &folder.join(model_file)).with_context(doing)?;
+                let names = sonic_rs::to_string(model.contract().features())?;
+                let (log, thread) = OutcomeRecorder::start(folder, &run, &names, OUTCOMES_MAX)?;
+                (Some(OutcomeTap { log, words: Vec::with_capacity(128) }), Some(thread))
+            }
+            None => (None, None),
+        };
+        let files = RunFiles { folder: folder.to_owned(), run, frames, outcomes: log };
+        Ok(Self { recorder, outcomes, files })
+    }
+
+    /// The parts, each for its own thread.
+    pub fn split(self) -> (Option<Recorder>, Outcomes, Option<RunFiles>) {
+        (Some(self.recorder), Outcomes(self.outcomes), Some(self.files))
+    }
+}
+
+impl Observer for Outcomes {
+    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>) {
+        let Some(OutcomeTap { log, words }) = &mut self.0 else { return };
+        words.clear();
+        Outcome::write(frame, signal, words);
+        log.record(words);
+    }
+}
+
+/// The model that scores, beside what it scored.
+fn keep_model(model: &Model, copy: &Path) -> Result<()> {
+    fs::copy(model.path(), copy)?;
+    let digest = Sha256::digest(fs::read(copy)?);
+    ensure!(
+        crate::books::hex(&digest) == model.sha256(),
+        "`{}` changed since it was loaded\nhint: start again",
+        model.path().display()
+    );
+    Ok(())
+}
+
+/// A name no other run of the folder has, taken by creating its config file.
+fn claim(folder: &Path, lane: &Lane, started_at: UnixNanos) -> Result<String> {
+    let started = UNIX_EPOCH + Duration::from_nanos(started_at.nanos());
+    let stamp: String = humantime::format_rfc3339_seconds(started)
+        .to_string()
+        .chars()
+        .filter(|character| !matches!(character, '-' | ':'))
+        .collect();
+    for attempt in 1.. {
+        let more = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+        let run = format!("{}-{stamp}{more}", lane.venue);
+        match File::create_new(folder.join(format!("{run}.toml"))) {
+            Ok(mut file) => {
+                file.flush()?;
+                return Ok(run);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    unreachable!("some number is free")
+}
+
+impl RunFiles {
+    /// Waits until all is written.
+    pub fn finish(self) -> RunSummary {
+        let Self { folder, run, frames, outcomes } = self;
+        let (frames, outcomes) = (frames.finish(), outcomes.map(RecorderThread::finish));
+        RunSummary {
+            folder: folder.display().to_string(),
+            run,
+            files: frames.files.len() + outcomes.as_ref().map_or(0, |log| log.files.len()),
+            records: frames.records,
+            outcomes: outcomes.as_ref().map(|log| log.records),
+            bytes_written: frames.bytes_written
+                + outcomes.as_ref().map_or(0, |log| log.bytes_written),
+            lost_records: frames.lost_records + outcomes.as_ref().map_or(0, |log| log.lost_records),
+            failure: failure(&frames).or_else(|| outcomes.as_ref().and_then(failure)),
+        }
+    }
+}
+
+fn failure(summary: &RecordingSummary) -> Option<String> {
+    summary.failure.as_ref().map(ToString::to_string)
+}
+
+/// What was recorded.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    folder: String,
+    run: String,
+    files: usize,
+    records: u64,
+    outcomes: Option<u64>,
+    bytes_written: u64,
+    lost_records: u64,
+    failure: Option<String>,
+}
+
+impl RunSummary {
+    /// Says on stderr what was not recorded; whether all was.
+    pub fn say(&self) -> bool {
+        match &self.failure {
+            None => true,
+            Some(failure) => {
+                eprintln!(
+                    "error: recording stopped: {failure}\n{} records were not recorded",
+                    self.lost_records
+                );
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Display for RunSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} records and {} outcomes in {} files of `{}`, {} bytes",
+            self.records,
+            self.outcomes.unwrap_or_default(),
+            self.files,
+            self.folder,
+            self.bytes_written
+        )
+    }
+}

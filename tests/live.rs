@@ -1,0 +1,235 @@
+//! The program over real sockets: served, scored, recorded, verified; killed, stopped, starved.
+
+mod support;
+
+use serde::Deserialize;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+use support::{Golden, captures};
+
+const TICKHAWK: &str = env!("CARGO_BIN_EXE_tickhawk");
+
+/// A synthetic recording that ships with the program.
+const BUNDLED: &str = "replay-data/binance-futures.jsonl.zst";
+
+/// A venue being served; it is ended with the test.
+struct Served {
+    child: Child,
+    ready: Ready,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    ws: String,
+    rest: String,
+}
+
+impl Served {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(TICKHAWK)
+            .arg("serve")
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: sonic_rs::from_str(&line).unwrap() }
+    }
+
+    /// `live` or `record` of that venue, to be run.
+    fn client(&self, command: &str, venue: &str, symbols: &str) -> Command {
+        let mut client = Command::new(TICKHAWK);
+        client.args([command, "--venue", venue, "--symbols", symbols, "--cores", "none"]);
+        client.args(["--endpoint", &self.ready.ws, "--rest", &self.ready.rest]);
+        client.stdout(Stdio::null()).stderr(Stdio::piped());
+        client
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn ends(code: i32, output: &Output) -> String {
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{err}");
+    err
+}
+
+/// Runs `jobs` on a few threads: most of their time is waiting for a recording to pass.
+fn side_by_side<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
+    let jobs = Mutex::new(jobs);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some(job) = jobs.lock().unwrap().pop() else { return };
+                    run(job);
+                }
+            });
+        }
+    });
+}
+
+fn verify(folder: &Path) {
+    let output = Command::new(TICKHAWK).arg("verify").arg(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[derive(Deserialize)]
+struct Book {
+    symbol: String,
+    final_top: Top,
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct Top {
+    bids: Vec<Vec<String>>,
+    asks: Vec<Vec<String>>,
+}
+
+#[test]
+fn every_recording_comes_out_of_a_socket_as_golden() {
+    let Some(captures) = captures() else { return };
+    let goldens = Golden::all(&captures);
+    let jobs = goldens.iter().flat_map(|golden| [(golden, "max"), (golden, "20")]);
+    side_by_side(jobs.collect(), |(golden, pace)| {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<_> =
+            golden.paths(&captures).iter().map(|path| path.display().to_string()).collect();
+        let mut args: Vec<_> = paths.iter().map(String::as_str).collect();
+        args.extend(["--venue", golden.slug(), "--pace", pace]);
+        let served = Served::start(&args);
+        let of = format!("{} at pace {pace}", golden.capture);
+        let symbols: Vec<_> = golden.books().map(|book| book.symbol()).collect();
+        let symbols = if symbols.is_empty() { "BTCUSDT".to_owned() } else { symbols.join(",") };
+        let (record, books) = (folder.path().join("record"), folder.path().join("books.json"));
+        let mut live = served.client("live", golden.slug(), &symbols);
+        live.arg("--exit-on-close").arg("--record").arg(&record).arg("--books").arg(&books);
+        let err = ends(0, &live.output().unwrap());
+        let text = fs::read_to_string(&books).unwrap();
+        let rows: Vec<Book> = text.lines().map(|line| sonic_rs::from_str(line).unwrap()).collect();
+        for book in golden.books() {
+            let row = rows.iter().find(|row| row.symbol == book.symbol());
+            let row = row.unwrap_or_else(|| panic!("{of}: {} in {text}", book.symbol()));
+            assert_eq!(row.final_top.bids, book.last.top20.bids, "{of}: {}\n{err}", row.symbol);
+            assert_eq!(row.final_top.asks, book.last.top20.asks, "{of}: {}\n{err}", row.symbol);
+            assert_eq!(row.state, "live", "{of}: {}", row.symbol);
+        }
+        verify(&record);
+    });
+}
+
+/// How often the recorder is killed.
+fn kills() -> u64 {
+    std::env::var("TICKHAWK_KILLS").map_or(50, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn whatever_was_recorded_before_a_kill_can_be_replayed() {
+    side_by_side((0..kills()).collect(), |kill| {
+        let folder = tempfile::tempdir().unwrap();
+        let served = Served::start(&[BUNDLED, "--pace", "10"]);
+        let mut live = served.client("live", "binance-futures", "BTCUSDT");
+        live.stderr(Stdio::null()).arg("--record").arg(folder.path());
+        let mut child = live.spawn().unwrap();
+        thread::sleep(Duration::from_millis(50 + kill * 6_151 % 2_500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let files: Vec<PathBuf> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        if !files.iter().any(|path| path.extension().is_some_and(|end| end == "outcomes")) {
+            // It was killed before it had begun to record.
+            return;
+        }
+        let inspect = Command::new(TICKHAWK).arg("inspect").arg(folder.path()).output().unwrap();
+        let err = String::from_utf8_lossy(&inspect.stderr).into_owned();
+        assert_ne!(inspect.status.code(), Some(2), "kill {kill}: {err}");
+        verify(folder.path());
+    });
+}
+
+#[test]
+fn a_first_signal_drains_and_a_missing_network_is_told() {
+    for signal in ["INT", "TERM"] {
+        let served = Served::start(&[BUNDLED, "--pace", "1"]);
+        let mut live = served.client("live", "binance-futures", "BTCUSDT").spawn().unwrap();
+        thread::sleep(Duration::from_millis(1_500));
+        let told = Instant::now();
+        Command::new("kill")
+            .args([&format!("-{signal}"), &live.id().to_string()])
+            .status()
+            .unwrap();
+        let status = live.wait().unwrap();
+        let mut err = String::new();
+        live.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!(status.code(), Some(0), "SIG{signal} after {:?}: {err}", told.elapsed());
+        assert!(err.contains("connections opened") && err.contains("total"), "its report: {err}");
+    }
+    let nowhere = |endpoint: &str, words: &str| {
+        let mut live = Command::new(TICKHAWK);
+        live.args(["live", "--venue", "okx", "--symbols", "BTC-USDT", "--cores", "none"]);
+        let err = ends(2, &live.args(["--endpoint", endpoint]).output().unwrap());
+        assert!(err.contains(words) && err.contains("hint:"), "{err}");
+    };
+    nowhere("ws://127.0.0.1:9", "(TCP)");
+    nowhere("ws://no-such-host.invalid:9", "(DNS)");
+    nowhere("http://127.0.0.1:9", "no WebSocket address");
+}
+
+#[test]
+fn a_full_disk_stops_the_recording_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(&[BUNDLED, "--pace", "8"]);
+    let signals = folder.path().join("signals");
+    let live = served.client("live", "binance-futures", "BTCUSDT");
+    let args: Vec<_> = live.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect();
+    // Files end at 64 KiB: a write beyond fails as on a full disk.
+    let output = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"", TICKHAWK])
+        .args(&args)
+        .args(["--exit-on-close", "--record"])
+        .arg(folder.path().join("record"))
+        .args(["--report"])
+        .arg(&signals)
+        .output()
+        .unwrap();
+    let err = ends(1, &output);
+    assert!(err.contains("ALARM") && err.contains("signals go on"), "{err}");
+    assert!(err.contains("recording stopped"), "{err}");
+    let report = fs::read_to_string(&signals).unwrap();
+    assert!(report.contains("\"lost_records\""), "the run went on to its end");
+    assert!(!report.contains("\"lost_records\": 0"), "{report}");
+    verify(&folder.path().join("record"));
+}
+
+#[test]
+fn two_connections_are_one_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let served =
+        Served::start(&[BUNDLED, "--pace", "10", "--seed", "3", "--faults", "reset=0.0002"]);
+    let report = folder.path().join("report.json");
+    let mut live = served.client("live", "binance-futures", "BTCUSDT");
+    live.args(["--connections", "2", "--exit-on-close", "--report"]).arg(&report);
+    live.arg("--record").arg(folder.path().join("record"));
+    ends(0, &live.output().unwrap());
+    let report = fs::read_to_string(&report).unwrap();
+    assert!(report.contains("\"link\": 1"), "{report}");
+    verify(&folder.path().join("record"));
+}
