@@ -18,8 +18,10 @@ use tokio_tungstenite::{
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// Read buffer of a WebSocket. tungstenite fills the whole of it with zeros before each read, so a
-/// large one costs every small frame; a small one costs large frames more reads. Measured over
-/// loopback with Binance diffs, see the README.
+/// large one costs every small frame. Reading one frame of 150 bytes that lies ready on loopback, the
+/// median of seven rounds of 2,000 in one run on two shared virtual cores: 3.7 µs with 4 KiB or 8 KiB,
+/// 3.8 with 16, 4.0 with 32, 4.5 with 64, 5.6 with 128; of 20 frames of 3,000 bytes at once 1.3 µs each
+/// with 4 KiB, 1.0 with 16, 0.9 from 32 up.
 pub const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// How long one attempt may take, from the name to the WebSocket.

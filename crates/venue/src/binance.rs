@@ -119,7 +119,8 @@ impl Binance {
         match context.sync(id) {
             Sync::Live | Sync::Suspect => self.follow(context, frame, raw, id, &diff),
             Sync::Empty | Sync::Syncing | Sync::Stale => {
-                if context.sync(id) == Sync::Empty {
+                // The first diff that waits: of the session, or since its connection opened anew.
+                if self.feed(id).buffered.is_empty() {
                     context.request(Request::Snapshot(id));
                 }
                 context.syncing(id);

@@ -277,3 +277,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_connection_that_opens_anew_asks_for_its_snapshot_at_once() {
+    let mut decoder = Decoder::new(Venue::BinanceFutures, None, Limits::default());
+    let connection = ConnectionId(0);
+    let mut requests_of = |input: Option<In>| {
+        let mut out = Updates::new();
+        match input {
+            Some(In::Frame(text)) => {
+                decoder.frame(connection, text.as_bytes(), &mut out).unwrap();
+            }
+            Some(In::Reply(url, status, body)) => {
+                let (url, status) = (Some(url), Some(status));
+                decoder.rest_reply(connection, url, status, body.as_bytes(), &mut out).unwrap();
+            }
+            None => {
+                decoder.closed(connection, &mut out);
+                out.requests.clear();
+                decoder.opened(connection, &mut out);
+            }
+        }
+        out.requests.len()
+    };
+    let inputs = [Some(diff(5, 9, 4)), Some(reply(8)), None, Some(diff(20, 22, 19))];
+    let requests: Vec<_> = inputs.into_iter().map(&mut requests_of).collect();
+    assert_eq!(requests, [1, 0, 0, 1]);
+    assert_eq!(requests_of(Some(diff(23, 25, 22))), 0, "once");
+}
