@@ -96,6 +96,7 @@ fn a_book_that_used_to_tick_is_asked_for_when_it_stops() {
     stage.timer(60 * SECOND);
     assert_eq!(stage.wants().len(), 0, "once in an epoch");
     stage.frame(0, &truth.binance_diff(70, 70));
+    assert_eq!(stage.wants(), [r#"0 Snapshot { symbol: "ABC" }"#], "it ticks again");
     stage.reply(0, &truth.binance_snapshot(70));
     assert_eq!(stage.book().state(), BookState::Live);
     stage.timer(60 * SECOND);
@@ -128,6 +129,7 @@ fn what_does_not_come_is_asked_for_again_while_it_can() {
     stage.timer(SECOND);
     assert_eq!(stage.wants(), snapshot);
     stage.frame(0, &truth.binance_diff(2, 2));
+    assert_eq!(stage.wants(), snapshot, "the first diff since it opened");
     stage.reply(0, &truth.binance_snapshot(2));
     assert_eq!(stage.book().state(), BookState::Live);
     stage.timer(60 * SECOND);
