@@ -11,8 +11,8 @@
 //! sent. Nothing is decided from wall time but the stamps of arrivals: the session's time does not
 //! run backwards.
 //!
-//! What it refuses to do: understand a message (but for the first one of a Kraken connection,
-//! which tells the protocol's version); decide that a book is stale; keep a secret.
+//! What it refuses to do: understand a message (but for the first few of a Kraken connection,
+//! which tell the protocol's version); decide that a book is stale; keep a secret.
 #![forbid(unsafe_code)]
 
 mod asks;
