@@ -155,6 +155,24 @@ fn trades_without_ids_are_one_links_until_it_is_gone() {
 /// A listing that tells the ticks of two symbols.
 const LISTING: &str = r#"{"symbols":[{"symbol":"ABC","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.01"}]},{"symbol":"XYZ","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.00001"}]}]}"#;
 
+#[test]
+fn a_tick_that_one_link_was_told_before_any_name_holds_on_both() {
+    let truth = Truth::new(&[(1, 2), (3, 4)]);
+    let mut stage = Stage::linked(Venue::BinanceFutures, true);
+    let reply = |stage: &mut Stage, link, body: &str| {
+        let url = Some("https://host/fapi/v1/depth?symbol=ABC");
+        stage.input(link, Input::RestReply { url, status: None, body: body.as_bytes() });
+    };
+    reply(&mut stage, 0, LISTING);
+    stage.frame(0, &truth.binance_diff(1, 2));
+    stage.input(0, Input::Closed);
+    stage.frame(1, &truth.binance_diff(1, 2));
+    reply(&mut stage, 1, &truth.binance_snapshot(1));
+    let report = stage.market.reports().pop().unwrap();
+    assert_eq!(report.state, BookState::Live);
+    assert_eq!((report.scale.price_decimals, stage.book().scale()), (2, report.scale));
+}
+
 /// One message of two links' feeds and what is done to it: link, which, how, where, with what.
 type Damage = (usize, usize, u8, prop::sample::Index, u8);
 

@@ -43,13 +43,23 @@ impl MarketStage {
         let other = 1 - link;
         for index in named..self.instruments.len() {
             let id = InstrumentId(index as u32);
-            let symbol = self.links[link].decoder.instruments().get(id).symbol.clone();
+            let entry = self.links[link].decoder.instruments().get(id);
+            let (symbol, own) = (entry.symbol.clone(), entry.metadata);
             let mut told = Updates::default();
             let other_id = self.links[other].decoder.name(&symbol, &mut told);
             assert_eq!(other_id, Some(id), "links name the same instruments in the same order");
-            for update in &told.updates {
-                if let Update::Metadata { metadata, .. } = update {
-                    self.take_metadata(other, id, metadata);
+            // A listing may have come by either link, or by both: what this input's link knows
+            // stands, and the decimals of both ticks are carried everywhere.
+            let listed = told.updates.iter().filter_map(|update| match update {
+                Update::Metadata { metadata, .. } => Some(*metadata),
+                _ => None,
+            });
+            for metadata in listed.chain((own != Metadata::default()).then_some(own)) {
+                for link in &mut self.links {
+                    link.decoder.take_metadata(id, metadata);
+                }
+                if let Some(tick_size) = metadata.tick_size {
+                    self.take_tick(id, tick_size, TickSource::Metadata);
                 }
             }
             self.share_scale(id, sink);
