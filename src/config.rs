@@ -11,10 +11,17 @@ use tickhawk_book::BookLimits;
 use tickhawk_engine::MarketOptions;
 use tickhawk_feature::{IMBALANCE_BUCKETS, Microprice, PlanOptions, SPREADS, VpinOptions};
 use tickhawk_market::Decimal;
-use tickhawk_signal::Policy;
+use tickhawk_signal::{ModelId, Policy, Tier};
 use tickhawk_venue::Venue;
 
-use crate::{cli::ConfigArgs, lanes::LaneSection, report::tick_text};
+use crate::{
+    cli::ConfigArgs,
+    ladder::{
+        self, BreakerSection, FallbackSection, InferenceSection, LadderSections, RuleSection,
+    },
+    lanes::LaneSection,
+    report::tick_text,
+};
 
 /// The config file as typed. `config.example.toml` shows every key with its default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -31,6 +38,15 @@ struct ConfigFile {
     /// By the venue's own symbol.
     #[serde(default)]
     instruments: BTreeMap<String, InstrumentSection>,
+    #[serde(default)]
+    inference: InferenceSection,
+    /// Who answers when the model does not.
+    #[serde(default)]
+    fallback: FallbackSection,
+    #[serde(default)]
+    rule: RuleSection,
+    #[serde(default)]
+    breaker: BreakerSection,
     /// What `live` and `record` serve.
     #[serde(default)]
     lanes: Vec<LaneSection>,
@@ -135,6 +151,10 @@ pub struct Config {
     pub crossed_origin: Origin,
     /// Who said how many events windows hold.
     pub window_origin: Origin,
+    /// How models are run, and who answers when the first does not.
+    pub ladder: LadderSections,
+    /// Where the config file is: paths in it are relative to this.
+    pub folder: PathBuf,
     /// Ticks by symbol.
     pub tick_sizes: Vec<(String, Decimal)>,
     /// The tick of all others.
@@ -196,17 +216,32 @@ impl Config {
             tick_sizes: tick_sizes(&file.instruments)?,
             tick_size: args.tick_size,
             lanes: file.lanes,
+            ladder: LadderSections {
+                inference: file.inference,
+                fallback: file.fallback,
+                rule: file.rule,
+                breaker: file.breaker,
+            },
+            folder,
         })
     }
 
-    /// A config file that resolves to this config, with that model and that one lane.
-    pub fn to_toml(&self, model: &str, lane: LaneSection) -> Result<String> {
+    /// A config file that resolves to this config, with the models of that run's record and that one
+    /// lane.
+    pub fn to_toml(&self, run: &str, lane: LaneSection) -> Result<String> {
         let tick_size = |tick: &Decimal| Some(tick_text(*tick));
         let instruments = self.tick_sizes.iter().map(|(symbol, tick)| {
             (symbol.clone(), InstrumentSection { tick_size: tick_size(tick) })
         });
+        let primary = ladder::model_file(run, ModelId::first_of(Tier::Primary));
+        let LadderSections { inference, fallback, rule, breaker } =
+            ladder::recorded(&self.ladder, run);
         let file = ConfigFile {
-            model: ModelSection { path: Some(model.into()) },
+            model: ModelSection { path: Some(primary) },
+            inference,
+            fallback,
+            rule,
+            breaker,
             features: self.feature_section.clone(),
             policy: PolicySection { enter: Some(self.thresholds.0), exit: Some(self.thresholds.1) },
             book: BookSection {

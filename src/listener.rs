@@ -1,6 +1,6 @@
 //! Signals to lines, notices to words.
 
-use crate::report;
+use crate::{ladder::ModelNames, report};
 use anyhow::Result;
 use std::{
     io::{self, Write},
@@ -10,7 +10,6 @@ use std::{
     },
 };
 use tickhawk_engine::{Listener, Notice};
-use tickhawk_inference::Model;
 use tickhawk_market::InstrumentId;
 use tickhawk_signal::{Signal, SignalLine};
 use tickhawk_venue::Venue;
@@ -21,9 +20,7 @@ pub struct SignalWriter<W> {
     lines_max: u64,
     line: Vec<u8>,
     venue: &'static str,
-    model: String,
-    version: String,
-    schema: String,
+    names: ModelNames,
     symbols: Vec<String>,
     complaints: report::Complaints,
     signals: u64,
@@ -31,16 +28,14 @@ pub struct SignalWriter<W> {
 }
 
 impl<W: Write> SignalWriter<W> {
-    /// Names what every line carries.
-    pub fn new(out: W, lines_max: u64, venue: Venue, model: &Model) -> Self {
+    /// Names what lines carry.
+    pub fn new(out: W, lines_max: u64, venue: Venue, names: ModelNames) -> Self {
         Self {
             out,
             lines_max,
             line: Vec::with_capacity(1024),
             venue: venue.slug(),
-            model: model.name().to_owned(),
-            version: model.version().to_owned(),
-            schema: model.contract().schema().to_owned(),
+            names,
             symbols: Vec::new(),
             complaints: report::Complaints::default(),
             signals: 0,
@@ -150,8 +145,10 @@ impl<W: Write> Listener for SignalWriter<W> {
             return;
         }
         let symbol = &self.symbols[signal.instrument.index()];
+        let names = self.names.lock();
+        let model = &names[&signal.model];
         let line =
-            SignalLine::new(signal, self.venue, symbol, &self.model, &self.version, &self.schema);
+            SignalLine::new(signal, self.venue, symbol, &model.name, &model.version, &model.schema);
         self.failure = line.write(&mut self.line, &mut self.out).err();
     }
 

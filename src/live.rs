@@ -5,6 +5,7 @@ use crate::{
     books::{self, Paths},
     cli::live::{FeedArgs, LiveArgs, RecordArgs},
     config::Config,
+    ladder::{Ladder, ModelNames},
     lanes::Lane,
     listener::{LaneOut, LiveListener, SharedOut, SignalWriter},
     recording_run::{RecordingRun, RunFiles, RunSummary},
@@ -22,7 +23,7 @@ use std::{
     thread,
 };
 use tickhawk_engine::{
-    DecisionStage, MarketStage, Source, ThreadedOptions, ThreadedOutcome, run_threaded,
+    DecisionStage, Haste, MarketStage, Source, ThreadedOptions, ThreadedOutcome, run_threaded,
 };
 use tickhawk_feature::{FeaturePlan, PlanOptions};
 use tickhawk_feed::{Client, ClientOptions, FeedError, READ_BUFFER_BYTES};
@@ -110,6 +111,7 @@ struct LiveLane<'a> {
     stop: &'a Arc<AtomicBool>,
     market: MarketStage,
     decision: DecisionStage,
+    names: ModelNames,
     clock: Clock,
     client: Client,
     recording: Option<RecordingRun>,
@@ -122,35 +124,25 @@ impl<'a> LiveLane<'a> {
         args: &'a LiveArgs,
         stop: &'a Arc<AtomicBool>,
     ) -> Result<Self> {
-        let model = replay::load_model(config)?;
-        let plan = FeaturePlan::compile(model.contract().features(), config.plan.clone())?;
-        if let Some(names) = &config.features {
-            model.check_features(names)?;
-        }
-        eprintln!(
-            "{}: {}; model {} {} on {}",
-            lane.venue,
-            lane.symbols.join(", "),
-            model.name(),
-            model.version(),
-            model.engine()
-        );
+        let ladder = Ladder::load(config)?;
+        eprintln!("{}: {}; {}", lane.venue, lane.symbols.join(", "), ladder.describe());
         let recording = match &args.record {
-            Some(folder) => Some(RecordingRun::start(folder, lane, config, Some(&model))?),
+            Some(folder) => Some(RecordingRun::start(folder, lane, config, Some(&ladder))?),
             None => None,
         };
         let client = start_client(lane, &args.feed, stop)?;
         let clock = Clock::new();
-        let options = lane.market_options(config, model.contract().tick_size());
-        let market = MarketStage::new(options, plan, clock.clone());
-        let decision = DecisionStage::new(model, config.policy, clock.clone());
-        Ok(Self { lane, config, args, stop, market, decision, clock, client, recording })
+        let options = lane.market_options(config, ladder.tick_size);
+        let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
+        let names = ladder.names.clone();
+        let decision = ladder.stage(Haste::Live, clock.clone())?;
+        Ok(Self { lane, config, args, stop, market, decision, names, clock, client, recording })
     }
 
     fn run(self, out: &SharedOut, shown: u64) -> Result<LaneRun> {
-        let Self { lane, config, args, stop, market, decision, clock, client, recording } = self;
-        let writer =
-            SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, decision.model());
+        let Self { lane, config, args, stop, market, decision, names, .. } = self;
+        let Self { clock, client, recording, .. } = self;
+        let writer = SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, names.clone());
         let mut listener = LiveListener::new(writer, Arc::clone(stop));
         let (mut recorder, mut outcomes, files) = match recording {
             Some(run) => run.split(),
@@ -158,7 +150,8 @@ impl<'a> LiveLane<'a> {
         };
         let mut source = LiveSource::new(client, recorder.take(), lane.venue);
         let mut watch = books::Watch(args.feed.books.is_some().then(Paths::default));
-        let options = ThreadedOptions { cores: lane.cores, lossy: true, must_pin: true };
+        let max_batch = config.ladder.max_batch()?;
+        let options = ThreadedOptions { cores: lane.cores, lossy: true, must_pin: true, max_batch };
         let outcome = run_threaded(
             &mut source,
             market,
@@ -179,7 +172,7 @@ impl<'a> LiveLane<'a> {
         if shown != u64::MAX && signals > shown {
             eprintln!("… {} signals more; `--signals -` writes all", signals - shown);
         }
-        let report = RunReport::new(&[], lane.venue, config, &market, &decision, latency)
+        let report = RunReport::new(&[], lane.venue, config, &market, &decision, &names, latency)
             .live(feed, recorded);
         notices_summary(&market.decoder_counts());
         report::feature_warnings(&market, decision.model().contract().tick_size());

@@ -8,6 +8,7 @@ mod convert;
 mod doctor;
 mod features;
 mod inspect;
+mod ladder;
 mod lanes;
 mod listener;
 mod live;

@@ -1,6 +1,10 @@
 //! The files of a live run: what came, what was concluded from it, and what both rest on.
 
-use crate::{config::Config, lanes::Lane};
+use crate::{
+    config::Config,
+    ladder::{Ladder, model_file},
+    lanes::Lane,
+};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,12 +18,12 @@ use std::{
 use tickhawk_capture::{
     Header, OutcomeRecorder, Recorder, RecorderOptions, RecorderThread, RecordingSummary,
 };
-use tickhawk_engine::{Observer, Outcome};
+use tickhawk_engine::{Observer, Outcome, Scored};
 use tickhawk_feature::FeatureFrame;
 use tickhawk_feed::LINKS;
 use tickhawk_inference::Model;
 use tickhawk_market::UnixNanos;
-use tickhawk_signal::Signal;
+use tickhawk_signal::ModelId;
 
 /// Outcomes that may wait to be written: a second and more of the busiest feed, 16 MiB.
 const OUTCOMES_MAX: usize = 16_384;
@@ -49,19 +53,18 @@ struct OutcomeTap {
 }
 
 impl RecordingRun {
-    /// Starts the files of a run: its config, its model if it has one, its recording, its outcomes.
+    /// Starts the files of a run: its config, its models if it has any, its recording, its outcomes.
     pub fn start(
         folder: &Path,
         lane: &Lane,
         config: &Config,
-        model: Option<&Model>,
+        ladder: Option<&Ladder>,
     ) -> Result<Self> {
         let doing = || format!("starting a recording in `{}`", folder.display());
         fs::create_dir_all(folder).with_context(doing)?;
         let started_at = tickhawk_feed::unix_now();
         let run = claim(folder, lane, started_at).with_context(doing)?;
-        let model_file = format!("{run}.onnx");
-        let text = config.to_toml(&model_file, lane.section())?;
+        let text = config.to_toml(&run, lane.section())?;
         fs::write(folder.join(format!("{run}.toml")), text).with_context(doing)?;
         let header = Header {
             started_at,
@@ -71,10 +74,13 @@ impl RecordingRun {
             ..Header::default()
         };
         let (recorder, frames) = Recorder::start(RecorderOptions::new(folder, &run, header))?;
-        let (outcomes, log) = match model {
-            Some(model) => {
-                keep_model(model, &folder.join(model_file)).with_context(doing)?;
-                let names = sonic_rs::to_string(model.contract().features())?;
+        let (outcomes, log) = match ladder {
+            Some(ladder) => {
+                for (tier, model) in ladder.models() {
+                    let file = model_file(&run, ModelId::first_of(tier));
+                    keep_model(model, &folder.join(file)).with_context(doing)?;
+                }
+                let names = ladder.plan.schema_json();
                 let (log, thread) = OutcomeRecorder::start(folder, &run, &names, OUTCOMES_MAX)?;
                 (Some(OutcomeTap { log, words: Vec::with_capacity(128) }), Some(thread))
             }
@@ -91,10 +97,10 @@ impl RecordingRun {
 }
 
 impl Observer for Outcomes {
-    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>) {
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
         let Some(OutcomeTap { log, words }) = &mut self.0 else { return };
         words.clear();
-        Outcome::write(frame, signal, words);
+        Outcome::write(frame, scored, words);
         log.record(words);
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     Outcome,
     cli::{ReplayArgs, Runner},
     config::Config,
+    ladder::{Ladder, ModelNames},
     listener::SignalWriter,
     report::{self, notices_summary},
     run_report::RunReport,
@@ -15,8 +16,7 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
-use tickhawk_engine::{DecisionStage, Inline, MarketStage, ThreadedOptions, run_threaded};
-use tickhawk_feature::FeaturePlan;
+use tickhawk_engine::{DecisionStage, Haste, Inline, MarketStage, ThreadedOptions, run_threaded};
 use tickhawk_inference::{InferenceError, LibraryError, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
 use tickhawk_venue::Venue;
@@ -38,36 +38,22 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
         false => args.files.clone(),
     };
     let (mut recording, venue) = Recording::open(&files, args.venue.venue)?;
-    let model = load_model(&config)?;
-    let plan = FeaturePlan::compile(model.contract().features(), config.plan.clone())?;
-    if let Some(names) = &config.features {
-        model.check_features(names)?;
-    }
-    eprintln!(
-        "{venue}: {} files; model {} {} on {}",
-        files.len(),
-        model.name(),
-        model.version(),
-        model.engine()
-    );
-    let tick_size = model.contract().tick_size();
-    let options = config.market_options(venue, args.venue.symbols.clone(), tick_size);
+    let ladder = Ladder::load(&config)?;
+    eprintln!("{venue}: {} files; {}", files.len(), ladder.describe());
+    let options = config.market_options(venue, args.venue.symbols.clone(), ladder.tick_size);
     let options = recording.options(options);
     let clock = Clock::new();
-    let market = MarketStage::new(options, plan, clock.clone());
-    let decision = DecisionStage::new(model, config.policy, clock.clone());
-    let run = match &args.signals {
-        Some(path) => {
-            let out = open_signals(path)?;
-            run_stages(&args, &mut recording, venue, market, decision, out, u64::MAX)?
-        }
-        None => {
-            let out: Box<dyn Write> = Box::new(report::stdout());
-            run_stages(&args, &mut recording, venue, market, decision, out, SHOWN)?
-        }
+    let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
+    let names = ladder.names.clone();
+    let decision = ladder.stage(Haste::Patient, clock.clone())?;
+    let (out, shown): (Box<dyn Write>, _) = match &args.signals {
+        Some(path) => (open_signals(path)?, u64::MAX),
+        None => (Box::new(report::stdout()), SHOWN),
     };
+    let writer = SignalWriter::new(out, shown, venue, names.clone());
+    let run = run_stages(&args, &mut recording, market, decision, writer)?;
     recording.close();
-    finish(&args, &config, &files, venue, &run, &clock)
+    finish(&args, &config, &files, venue, &run, &names, &clock)
 }
 
 /// What is left of a run.
@@ -80,13 +66,10 @@ struct Run {
 fn run_stages(
     args: &ReplayArgs,
     recording: &mut Recording,
-    venue: Venue,
     market: MarketStage,
     decision: DecisionStage,
-    out: Box<dyn Write>,
-    lines_max: u64,
+    mut writer: SignalWriter<Box<dyn Write>>,
 ) -> Result<Run> {
-    let mut writer = SignalWriter::new(out, lines_max, venue, decision.model());
     let reading = "reading the recording";
     let (market, decision) = match args.runner {
         Runner::Inline => {
@@ -121,10 +104,11 @@ fn finish(
     files: &[PathBuf],
     venue: Venue,
     run: &Run,
+    names: &ModelNames,
     clock: &Clock,
 ) -> Result<Outcome> {
     let latency = LatencyReport::new(run.decision.histograms(), ClockCheck::measure(clock));
-    let replay = RunReport::new(files, venue, config, &run.market, &run.decision, latency);
+    let replay = RunReport::new(files, venue, config, &run.market, &run.decision, names, latency);
     if args.signals.is_none() && run.signals > SHOWN {
         eprintln!("… {} signals more; `--signals -` writes all", run.signals - SHOWN);
     }

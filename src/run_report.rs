@@ -2,16 +2,20 @@
 
 use crate::{
     config::Config,
+    ladder::ModelNames,
     recording_run::RunSummary,
     report::{stale_cause_word, tick_text},
     source::LiveSource,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
-use tickhawk_engine::{DecisionStage, InstrumentReport, LinkReport, MarketStage, ThreadedOutcome};
+use tickhawk_engine::{
+    DecisionStage, InstrumentReport, LinkReport, MarketStage, Scorer, ThreadedOutcome, TierCounts,
+};
 use tickhawk_feed::ClientCounts;
 use tickhawk_inference::Model;
 use tickhawk_latency::LatencyReport;
+use tickhawk_signal::{ModelId, Tier};
 use tickhawk_venue::Venue;
 
 /// What `replay` and `live` report. `docs/outputs.md` explains every key.
@@ -20,6 +24,7 @@ pub struct RunReport {
     venue: &'static str,
     files: Vec<String>,
     model: ModelRow,
+    tiers: Vec<TierRow>,
     config: ConfigRow,
     counts: CountsRow,
     instruments: Vec<InstrumentRow>,
@@ -38,6 +43,22 @@ struct ModelRow {
     label: String,
     horizon_ms: u64,
     features: Vec<String>,
+}
+
+/// What one tier did.
+#[derive(Serialize)]
+struct TierRow {
+    tier: Tier,
+    model: String,
+    version: String,
+    engine: Option<String>,
+    runs: u64,
+    answered: u64,
+    late: u64,
+    failed: u64,
+    skipped: u64,
+    repeated: u64,
+    opened: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +83,8 @@ struct CountsRow {
     warming: u64,
     failed: u64,
     missed: u64,
+    superseded: u64,
+    swaps: u64,
     clamped_receive_times: u64,
     control: u64,
     unknown_types: u64,
@@ -130,6 +153,7 @@ impl RunReport {
         config: &Config,
         market: &MarketStage,
         decision: &DecisionStage,
+        names: &ModelNames,
         latency: LatencyReport,
     ) -> Self {
         let crossed = config.crossed_messages.unwrap_or(venue.crossed_messages_limit());
@@ -137,6 +161,7 @@ impl RunReport {
             venue: venue.slug(),
             files: files.iter().map(|path| path.display().to_string()).collect(),
             model: ModelRow::new(decision.model()),
+            tiers: TierRow::all(decision, names),
             config: ConfigRow {
                 enter: config.thresholds.0,
                 exit: config.thresholds.1,
@@ -184,6 +209,26 @@ impl ModelRow {
     }
 }
 
+impl TierRow {
+    fn all(decision: &DecisionStage, names: &ModelNames) -> Vec<Self> {
+        let names = names.lock();
+        let row = |(tier, id, scorer, counts): (Tier, ModelId, &Scorer, TierCounts)| Self {
+            tier,
+            model: names[&id].name.clone(),
+            version: names[&id].version.clone(),
+            engine: scorer.model().map(|model| model.engine().to_owned()),
+            runs: counts.runs,
+            answered: counts.answered,
+            late: counts.late,
+            failed: counts.failed,
+            skipped: counts.skipped,
+            repeated: counts.repeated,
+            opened: counts.opened,
+        };
+        decision.tiers().map(row).collect()
+    }
+}
+
 impl CountsRow {
     fn new(market: &MarketStage, decision: &DecisionStage) -> Self {
         let (decoder, counts) = (market.decoder_counts(), decision.counts());
@@ -194,6 +239,8 @@ impl CountsRow {
             warming: counts.warming,
             failed: counts.failed,
             missed: counts.missed,
+            superseded: counts.superseded,
+            swaps: counts.swaps,
             clamped_receive_times: market.counts().clamped_receive_times,
             control: decoder.control,
             unknown_types: decoder.unknown_types,
@@ -292,6 +339,23 @@ impl fmt::Display for RunReport {
             "\n{} inputs, {} frames, {} signals; {} frames while warming up, {} failed\n",
             counts.inputs, counts.frames, counts.signals, counts.warming, counts.failed
         )?;
+        if let [_, _, ..] = self.tiers.as_slice() {
+            for tier in &self.tiers {
+                writeln!(
+                    f,
+                    "{:<8} {} {}: {} answers in {} runs; {} late, {} failed, {} skipped",
+                    tier.tier.as_str(),
+                    tier.model,
+                    tier.version,
+                    tier.answered,
+                    tier.runs,
+                    tier.late,
+                    tier.failed,
+                    tier.skipped
+                )?;
+            }
+            writeln!(f)?;
+        }
         if let Some(feed) = &self.feed {
             writeln!(
                 f,

@@ -7,16 +7,17 @@ use crate::{
         live::{FeedArgs, VerifyArgs},
     },
     config::Config,
+    ladder::Ladder,
     lanes::Lane,
-    replay, report,
+    report,
     session::Recording,
 };
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::io::Write;
 use tickhawk_capture::{OutcomeReader, Run, runs};
-use tickhawk_engine::{DecisionStage, MarketSink, MarketStage, Outcome, Record, Source};
-use tickhawk_feature::{FeatureFrame, FeaturePlan};
+use tickhawk_engine::{DecisionStage, Haste, MarketSink, MarketStage, Outcome, Record, Source};
+use tickhawk_feature::FeatureFrame;
 use tickhawk_latency::Clock;
 use tickhawk_market::InstrumentId;
 
@@ -77,16 +78,16 @@ fn verify(run: &Run) -> Result<Verdict> {
     let config = Config::resolve(&ConfigArgs { config: Some(path), tick_size: None }, None)?;
     let lanes = Lane::resolve(&config, &FeedArgs::default())?;
     let [lane] = lanes.as_slice() else { bail!("its config has {} lanes, wanted 1", lanes.len()) };
-    let model = replay::load_model(&config)?;
-    let names = model.contract().features().to_vec();
-    let plan = FeaturePlan::compile(&names, config.plan.clone())?;
+    let ladder = Ladder::load(&config)?;
+    let plan = ladder.plan.clone();
+    let names = plan.names().to_vec();
     let (mut recording, venue) = Recording::open(&run.recordings, Some(lane.venue))?;
     let outcomes = OutcomeReader::open(&run.outcomes)?;
     let clock = Clock::new();
-    let options = lane.market_options(&config, model.contract().tick_size());
+    let options = lane.market_options(&config, ladder.tick_size);
     let mut market = MarketStage::new(options, plan, clock.clone());
     let mut judge = Judge {
-        decision: DecisionStage::new(model, config.policy, clock.clone()),
+        decision: ladder.stage(Haste::Patient, clock.clone())?,
         clock: clock.clone(),
         outcomes,
         next: None,
@@ -199,10 +200,11 @@ impl MarketSink for Judge {
             self.next = Some(recorded);
             return;
         }
-        let signal = self.decision.step(frame, self.clock.now());
-        let replayed = Outcome::new(frame, signal.as_ref());
+        let answered = recorded.conclusion.map(|conclusion| conclusion.tier);
+        let scored = self.decision.repeat(frame, self.clock.now(), recorded.choice, answered);
+        let replayed = Outcome::new(frame, &scored);
         self.verdict.compared += 1;
-        self.verdict.signals += u64::from(signal.is_some());
+        self.verdict.signals += u64::from(scored.signal.is_some());
         if let Some(difference) = recorded.difference(&replayed, &self.names) {
             self.diverged(&recorded, &difference.what, difference.recorded, difference.replayed);
         }

@@ -1,10 +1,32 @@
-//! The decision stage: feature frames to signals.
+//! The decision stage: feature frames to signals, by a ladder of tiers.
+//!
+//! ```text
+//!   frame -> primary model -- late, failed, breaker open --> fallback model -- … --> rule
+//!                |                                              |                     |
+//!                +----------------- score, policy --------------+---------------------+-> signal
+//! ```
+//!
+//! Budgets and breakers look at the clock, so what they decide is told with each frame ([`Choice`])
+//! and written down; a replay of a recording repeats it. Where there is none to repeat, a stage with
+//! [`Haste::Patient`] waits for every answer, and what it concludes depends on nothing but frames.
 
-use tickhawk_feature::{FeatureFrame, Warmup};
+mod breaker;
+mod carried;
+mod swap;
+mod tier;
+
+pub use breaker::BreakerOptions;
+pub use swap::{Swap, SwapError, Swaps};
+pub use tier::{Scorer, TierCounts, TierError, TierOptions};
+
+use breaker::Run;
+use carried::Carried;
+use tickhawk_feature::FeatureFrame;
 use tickhawk_inference::{Model, Output};
 use tickhawk_latency::{Clock, StageHistograms, Stamps};
 use tickhawk_market::MonoNanos;
-use tickhawk_signal::{Decision, Policy, Signal};
+use tickhawk_signal::{ModelId, Policy, Signal, Tier};
+use tier::Rung;
 
 /// What the decision stage counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,144 +38,193 @@ pub struct DecisionCounts {
     /// Frames that made no signal because a feature had not been valid yet in the epoch, or the
     /// model's window of frames was not full.
     pub warming: u64,
-    /// Frames that made no signal because the model failed or answered with no finite number.
+    /// Frames that made no signal because no tier had an answer in time.
     pub failed: u64,
     /// Frames an instrument's numbering says were missed before they came here.
     pub missed: u64,
+    /// Frames not scored because a newer one of the same instrument waited behind them.
+    pub superseded: u64,
+    /// Models put in another's place.
+    pub swaps: u64,
+}
+
+/// Whether the stage keeps to budgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Haste {
+    /// It waits for every answer, and tries every tier every time: what replay does.
+    #[default]
+    Patient,
+    /// Late answers are dropped, and breakers open: what live does.
+    Live,
+}
+
+/// What was decided about one frame by anything but the frames themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Tiers whose model was run on it, a bit each by their number.
+    pub ran: u8,
+    /// Before it, a model was put on a rung.
+    pub swapped: Option<(Tier, ModelId)>,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// The signal, if there was one.
+    pub signal: Option<Signal>,
+    /// What a replay must repeat to come to it again.
+    pub choice: Choice,
 }
 
 /// Feature frames in, signals out.
 #[derive(Debug)]
 pub struct DecisionStage {
-    model: Model,
-    policy: Policy,
+    rungs: Vec<Rung>,
+    features: usize,
+    haste: Haste,
+    swaps: Swaps,
     clock: Clock,
     instruments: Vec<Carried>,
     histograms: StageHistograms,
     counts: DecisionCounts,
 }
 
-/// What is carried from frame to frame of one instrument.
-#[derive(Debug)]
-struct Carried {
-    next_number: u64,
-    epoch: u32,
-    warmup: Warmup,
-    held: Decision,
-    restarted: bool,
-    window: Window,
+/// How the tiers of one frame are chosen.
+#[derive(Clone, Copy)]
+enum By {
+    Haste,
+    /// As it was done before: these were run, this one answered.
+    Record(Choice, Option<Tier>),
 }
 
-/// The last T rows of F features, oldest first, always one contiguous slice: each row is written
-/// twice, T rows apart.
-#[derive(Debug)]
-struct Window {
-    values: Vec<f32>,
-    steps: usize,
-    row: usize,
-    len: usize,
-    next: usize,
-}
-
-impl Window {
-    fn new(steps: usize, row: usize) -> Self {
-        Self { values: vec![0.0; 2 * steps * row], steps, row, len: 0, next: 0 }
-    }
-
-    fn clear(&mut self) {
-        (self.len, self.next) = (0, 0);
-    }
-
-    fn push(&mut self, features: &[f32]) {
-        for at in [self.next, self.next + self.steps] {
-            self.values[at * self.row..(at + 1) * self.row].copy_from_slice(features);
-        }
-        self.next = (self.next + 1) % self.steps;
-        self.len = (self.len + 1).min(self.steps);
-    }
-
-    /// All T rows; `None` until there are so many.
-    fn rows(&self) -> Option<&[f32]> {
-        let rows = &self.values[self.next * self.row..(self.next + self.steps) * self.row];
-        (self.len == self.steps).then_some(rows)
-    }
+/// An answer, and who gave it.
+struct Answer {
+    index: usize,
+    output: Output,
+    repeated: bool,
 }
 
 impl DecisionStage {
-    /// A stage that scores with `model` and decides by `policy`.
+    /// A patient stage that scores with one model, whose own list of features its frames carry.
     pub fn new(model: Model, policy: Policy, clock: Clock) -> Self {
-        Self {
-            model,
-            policy,
+        let plan = model.contract().features().to_vec();
+        let primary = TierOptions::new(Scorer::Model(Box::new(model)), policy);
+        Self::tiered(vec![primary], &plan, Haste::Patient, clock)
+            .expect("a model's own features are its own plan")
+    }
+
+    /// A stage with one to three tiers, tried in this order: the primary, the fallback where there
+    /// are two models, and the rule where one is given. `plan` has the features of its frames.
+    ///
+    /// # Errors
+    /// If a tier scores from a feature that is not in the plan, or repeats scores of windows.
+    ///
+    /// # Panics
+    /// If there is no tier, or more than one rule or two models, or the rule is not the last.
+    pub fn tiered(
+        tiers: Vec<TierOptions>,
+        plan: &[String],
+        haste: Haste,
+        clock: Clock,
+    ) -> Result<Self, TierError> {
+        let mut names = [Tier::Primary, Tier::Fallback].into_iter();
+        let mut rungs: Vec<Rung> = Vec::with_capacity(tiers.len());
+        for options in tiers {
+            assert!(rungs.last().is_none_or(|rung| rung.tier != Tier::Rule), "a rule is the last");
+            let tier = match options.scorer {
+                Scorer::Rule(_) => Tier::Rule,
+                _ => names.next().expect("there are at most two models"),
+            };
+            rungs.push(Rung::new(tier, options, plan)?);
+        }
+        assert!(!rungs.is_empty(), "a ladder has a rung");
+        let models = rungs.iter().filter_map(|rung| Some((rung.tier, rung.scorer.model()?)));
+        Ok(Self {
+            swaps: Swaps::new(models),
+            rungs,
+            features: plan.len(),
+            haste,
             clock,
             instruments: Vec::new(),
             histograms: StageHistograms::new(),
             counts: DecisionCounts::default(),
-        }
+        })
     }
 
     /// Takes one frame, which came off the ring at `popped_mono`.
     ///
     /// # Panics
-    /// If the frame has another number of features than the model's contract.
-    pub fn step(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos) -> Option<Signal> {
-        let shape = self.model.shape();
-        assert_eq!(frame.features().len(), shape.features, "the plan is the model's own list");
-        self.counts.frames += 1;
-        let index = frame.instrument().index();
-        if self.instruments.len() <= index {
-            self.add_instruments(index + 1);
-        }
-        let carried = &mut self.instruments[index];
-        self.counts.missed += carried.follow(frame);
-        carried.window.push(frame.features());
-        let ready = carried.warmup.is_complete();
-        let Some(rows) = carried.window.rows().filter(|_| ready) else {
-            self.counts.warming += 1;
-            return None;
-        };
-        self.model.input_mut().copy_from_slice(rows);
-        let Ok(output) = self.model.run_in_place() else {
-            self.counts.failed += 1;
-            return None;
-        };
-        let scored_mono = self.clock.now();
-        let score = output.score();
-        carried.held = self.policy.decide(carried.held, score);
-        let probabilities = match output {
-            Output::Classes { down, flat, up } => Some([down, flat, up]),
-            Output::Value(_) => None,
-        };
-        let signal = Signal {
-            instrument: frame.instrument(),
-            epoch: frame.epoch(),
-            number: frame.number(),
-            received_at: frame.received_at(),
-            exchange_at: frame.exchange_at(),
-            sequence: frame.sequence(),
-            book_age_ns: frame.book_age_ns(),
-            mid: frame.mid(),
-            score,
-            probabilities,
-            decision: carried.held,
-            restarted: std::mem::take(&mut carried.restarted),
-            stamps: Stamps {
-                received_mono: frame.received_mono(),
-                decoded_mono: frame.decoded_mono(),
-                framed_mono: frame.framed_mono(),
-                popped_mono,
-                scored_mono,
-                emitted_mono: self.clock.now(),
-            },
-        };
-        self.counts.signals += 1;
-        self.histograms.record_stamps(&signal.stamps);
-        Some(signal)
+    /// If the frame has another number of features than the plan.
+    #[inline]
+    pub fn step(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos) -> Scored {
+        let swapped = self.swap_offered();
+        let mut scored = self.take(frame, popped_mono, By::Haste);
+        scored.choice.swapped = swapped;
+        scored
     }
 
-    /// The model in use.
+    /// Takes one frame as it was taken before: runs what was run then, and lets that tier answer
+    /// which did. Swaps are the caller's, by [`DecisionStage::replace`].
+    ///
+    /// # Panics
+    /// As [`DecisionStage::step`].
+    pub fn repeat(
+        &mut self,
+        frame: &FeatureFrame,
+        popped_mono: MonoNanos,
+        choice: Choice,
+        answered: Option<Tier>,
+    ) -> Scored {
+        let mut scored = self.take(frame, popped_mono, By::Record(choice, answered));
+        scored.choice.swapped = choice.swapped;
+        scored
+    }
+
+    /// Takes a frame that is not to be scored, since a newer one of its instrument waits.
+    ///
+    /// # Panics
+    /// As [`DecisionStage::step`].
+    pub fn pass(&mut self, frame: &FeatureFrame) -> Scored {
+        let swapped = self.swap_offered();
+        self.follow(frame);
+        self.counts.superseded += 1;
+        Scored { signal: None, choice: Choice { ran: 0, swapped } }
+    }
+
+    /// Puts the model on its rung; what stood there goes to [`Swaps::retired`].
+    #[cold]
+    pub fn replace(&mut self, swap: Swap) {
+        let Swap { tier, id, model } = swap;
+        let Some(rung) = self.rungs.iter_mut().find(|rung| rung.tier == tier) else { return };
+        let before = std::mem::replace(&mut rung.scorer, Scorer::Model(model));
+        let before_id = std::mem::replace(&mut rung.model, id);
+        rung.generation += 1;
+        rung.breaker.close();
+        self.counts.swaps += 1;
+        if let Scorer::Model(model) = before {
+            self.swaps.retire(Swap { tier, id: before_id, model });
+        }
+    }
+
+    /// The way to put another model in place while the stage is at work.
+    pub fn swaps(&self) -> Swaps {
+        self.swaps.clone()
+    }
+
+    /// The primary model.
+    ///
+    /// # Panics
+    /// If the primary tier is no model of this process.
     pub fn model(&self) -> &Model {
-        &self.model
+        self.rungs[0].scorer.model().expect("the primary tier is a model")
+    }
+
+    /// Each tier with the number of its model, who scores, and what it did.
+    pub fn tiers(&self) -> impl Iterator<Item = (Tier, ModelId, &Scorer, TierCounts)> {
+        self.rungs.iter().map(|rung| {
+            let counts = TierCounts { opened: rung.breaker.opened(), ..rung.counts };
+            (rung.tier, rung.model, &rung.scorer, counts)
+        })
     }
 
     /// What was counted.
@@ -171,55 +242,177 @@ impl DecisionStage {
         &self.clock
     }
 
+    #[inline]
+    fn swap_offered(&mut self) -> Option<(Tier, ModelId)> {
+        let swap = self.swaps.take()?;
+        let what = (swap.tier, swap.id);
+        self.replace(swap);
+        Some(what)
+    }
+
+    /// Brings what is carried up to the frame; its instrument's index.
+    #[inline]
+    fn follow(&mut self, frame: &FeatureFrame) -> usize {
+        assert_eq!(frame.features().len(), self.features, "frames are of the plan");
+        self.counts.frames += 1;
+        let index = frame.instrument().index();
+        if self.instruments.len() <= index {
+            self.add_instruments(index + 1);
+        }
+        self.counts.missed += self.instruments[index].follow(frame, &self.rungs);
+        index
+    }
+
+    #[inline]
+    fn take(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos, by: By) -> Scored {
+        let instrument = self.follow(frame);
+        let mut choice = Choice::default();
+        let mut warming = true;
+        let mut now = popped_mono;
+        let mut answer = None;
+        for index in 0..self.rungs.len() {
+            let tried = self.try_tier(index, instrument, frame, &mut now, by);
+            warming &= matches!(tried, Tried::Warming);
+            choice.ran |= u8::from(matches!(tried, Tried::Ran(_))) << self.rungs[index].tier as u8;
+            if let Tried::Ran(Some(found)) | Tried::Repeated(found) = tried {
+                answer = Some(found);
+                break;
+            }
+        }
+        let signal = match answer {
+            Some(answer) => Some(self.signal(&answer, instrument, frame, popped_mono, now)),
+            None if warming => {
+                self.counts.warming += 1;
+                None
+            }
+            None => {
+                self.counts.failed += 1;
+                None
+            }
+        };
+        Scored { signal, choice }
+    }
+
+    /// Asks one tier, and moves `now` on to when it was done.
+    #[inline]
+    fn try_tier(
+        &mut self,
+        index: usize,
+        instrument: usize,
+        frame: &FeatureFrame,
+        now: &mut MonoNanos,
+        by: By,
+    ) -> Tried {
+        let rung = &mut self.rungs[index];
+        let carried = &mut self.instruments[instrument];
+        let ready = rung.is_ready(carried.warmup.missing());
+        let carried = &mut carried.tiers[index];
+        if let By::Record(choice, answered) = by
+            && choice.ran >> rung.tier as u8 & 1 == 0
+            && answered != Some(rung.tier)
+        {
+            return Tried::Skipped;
+        }
+        let Some(window) = carried.input().filter(|_| ready) else { return Tried::Warming };
+        if matches!(by, By::Haste) && self.haste == Haste::Live && !rung.breaker.allows(*now) {
+            rung.counts.skipped += 1;
+            return Tried::Skipped;
+        }
+        if let Some(output) = carried.repeats(rung, frame) {
+            rung.counts.repeated += 1;
+            return Tried::Repeated(Answer { index, output, repeated: true });
+        }
+        let begun = *now;
+        let output = rung.run(frame, window);
+        *now = self.clock.now();
+        let spent_ns = now.nanos().saturating_sub(begun.nanos());
+        let run = match output {
+            None => Run::Failed,
+            Some(_) if spent_ns > rung.budget_ns => Run::Late,
+            Some(_) => Run::Good,
+        };
+        let answers = match by {
+            By::Haste if self.haste == Haste::Live => {
+                rung.breaker.observe(run, *now);
+                run == Run::Good
+            }
+            By::Haste => output.is_some(),
+            By::Record(_, answered) => answered == Some(rung.tier),
+        };
+        rung.counts.failed += u64::from(output.is_none());
+        let Some(output) = output.filter(|_| answers) else {
+            rung.counts.late += u64::from(run == Run::Late);
+            return Tried::Ran(None);
+        };
+        carried.keep(rung, frame, output);
+        Tried::Ran(Some(Answer { index, output, repeated: false }))
+    }
+
+    #[inline]
+    fn signal(
+        &mut self,
+        answer: &Answer,
+        instrument: usize,
+        frame: &FeatureFrame,
+        popped_mono: MonoNanos,
+        scored_mono: MonoNanos,
+    ) -> Signal {
+        let Answer { index, output, repeated } = *answer;
+        let rung = &mut self.rungs[index];
+        let carried = &mut self.instruments[instrument];
+        rung.counts.answered += 1;
+        let score = output.score();
+        carried.held = rung.policy.decide(carried.held, score);
+        let probabilities = match output {
+            Output::Classes { down, flat, up } => Some([down, flat, up]),
+            Output::Value(_) => None,
+        };
+        let signal = Signal {
+            instrument: frame.instrument(),
+            epoch: frame.epoch(),
+            number: frame.number(),
+            received_at: frame.received_at(),
+            exchange_at: frame.exchange_at(),
+            sequence: frame.sequence(),
+            book_age_ns: frame.book_age_ns(),
+            mid: frame.mid(),
+            score,
+            probabilities,
+            decision: carried.held,
+            restarted: std::mem::take(&mut carried.restarted),
+            tier: rung.tier,
+            model: rung.model,
+            repeated,
+            stamps: Stamps {
+                received_mono: frame.received_mono(),
+                decoded_mono: frame.decoded_mono(),
+                framed_mono: frame.framed_mono(),
+                popped_mono,
+                scored_mono,
+                emitted_mono: self.clock.now(),
+            },
+        };
+        self.counts.signals += 1;
+        self.histograms.record_stamps(&signal.stamps);
+        signal
+    }
+
     #[cold]
     #[inline(never)]
     fn add_instruments(&mut self, count: usize) {
-        let shape = self.model.shape();
-        self.instruments.resize_with(count, || Carried {
-            next_number: 0,
-            epoch: 0,
-            warmup: Warmup::new(shape.features),
-            held: Decision::Flat,
-            restarted: true,
-            window: Window::new(shape.steps, shape.features),
-        });
+        let (features, rungs) = (self.features, &self.rungs);
+        self.instruments.resize_with(count, || Carried::new(features, rungs));
     }
 }
 
-impl Carried {
-    /// Takes note of the frame; what was carried begins anew with an epoch, or after frames that
-    /// were missed, whose number it returns.
-    fn follow(&mut self, frame: &FeatureFrame) -> u64 {
-        let missed = frame.number() - self.next_number.min(frame.number());
-        if frame.epoch() != self.epoch || missed > 0 {
-            self.held = Decision::Flat;
-            self.restarted = true;
-            self.window.clear();
-        }
-        if frame.epoch() != self.epoch {
-            self.warmup.restart();
-        }
-        self.epoch = frame.epoch();
-        self.next_number = frame.number() + 1;
-        self.warmup.observe(frame.valid());
-        missed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_hold_the_last_rows_in_order() {
-        let mut window = Window::new(3, 2);
-        for step in 0..10 {
-            let value = step as f32;
-            assert_eq!(window.rows().is_some(), step >= 3);
-            window.push(&[value, -value]);
-        }
-        assert_eq!(window.rows().unwrap(), [7.0, -7.0, 8.0, -8.0, 9.0, -9.0]);
-        window.clear();
-        assert_eq!(window.rows(), None);
-    }
+/// What became of asking a tier.
+enum Tried {
+    /// Something it needs was not there yet.
+    Warming,
+    /// It was not asked.
+    Skipped,
+    /// No input had changed.
+    Repeated(Answer),
+    /// Its model was run, and answered in time or not.
+    Ran(Option<Answer>),
 }

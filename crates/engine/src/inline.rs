@@ -71,10 +71,10 @@ struct InlineSink<'a, L, O> {
 impl<L: Listener, O: Observer> MarketSink for InlineSink<'_, L, O> {
     fn frame(&mut self, frame: &FeatureFrame) {
         let popped_mono = self.decision.clock().now();
-        let signal = self.decision.step(frame, popped_mono);
-        self.observer.scored(frame, signal.as_ref());
-        if let Some(signal) = signal {
-            self.listener.signal(&signal);
+        let scored = self.decision.step(frame, popped_mono);
+        self.observer.scored(frame, &scored);
+        if let Some(signal) = &scored.signal {
+            self.listener.signal(signal);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What stands at the two ends of the stages.
 
-use crate::MarketStage;
+use crate::{MarketStage, Scored};
 use tickhawk_book::Book;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_market::{
@@ -129,17 +129,17 @@ pub trait Source {
 
 /// Who looks over the decision stage's shoulder, on its own thread: it must not block.
 pub trait Observer: Send {
-    /// A frame went through the stage, and became this signal or none.
-    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>);
+    /// A frame went through the stage, and this became of it.
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored);
 }
 
 impl Observer for () {
-    fn scored(&mut self, _frame: &FeatureFrame, _signal: Option<&Signal>) {}
+    fn scored(&mut self, _frame: &FeatureFrame, _scored: &Scored) {}
 }
 
 impl<O: Observer> Observer for &mut O {
-    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>) {
-        (**self).scored(frame, signal);
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
+        (**self).scored(frame, scored);
     }
 }
 

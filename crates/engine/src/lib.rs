@@ -34,7 +34,10 @@ mod silence;
 mod threaded;
 
 pub use cores::{CoreError, allowed_cores, pin_to_core};
-pub use decision::{DecisionCounts, DecisionStage};
+pub use decision::{
+    BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Scored, Scorer, Swap, SwapError,
+    Swaps, TierCounts, TierError, TierOptions,
+};
 pub use inline::Inline;
 pub use instrument::{InstrumentReport, TickSource};
 pub use io::{Input, Listener, MarketSink, Notice, Observer, Record, Source, Want, WantKind};

@@ -1,9 +1,10 @@
 //! A frame and what became of it, as words for a log; and where two of them differ.
 
+use crate::{Choice, Scored};
 use std::fmt::Debug;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_market::UnixNanos;
-use tickhawk_signal::{Decision, Signal};
+use tickhawk_signal::{Decision, ModelId, Tier};
 
 /// Words behind the frame's: flags, score, probabilities down, flat, up.
 const TAIL_WORDS: usize = 5;
@@ -11,14 +12,24 @@ const TAIL_WORDS: usize = 5;
 const SIGNAL: u64 = 1 << 0;
 const PROBABILITIES: u64 = 1 << 1;
 const RESTARTED: u64 = 1 << 2;
-/// Where the decision stands among the flags: 0 short, 1 flat, 2 long.
+const REPEATED: u64 = 1 << 3;
+/// Where other things stand among the flags: the decision (0 short, 1 flat, 2 long), the tiers that
+/// were run, the one that answered and its model, the one a model was put on (1 more than its number,
+/// 0 for none) and that model.
 const DECISION_SHIFT: u32 = 8;
+const RAN_SHIFT: u32 = 16;
+const ANSWERED_SHIFT: u32 = 20;
+const SWAPPED_SHIFT: u32 = 24;
+const SWAPPED_MODEL_SHIFT: u32 = 32;
+const MODEL_SHIFT: u32 = 48;
 
 /// A frame and what the decision stage made of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// The frame, as it came off the ring.
     pub frame: FeatureFrame,
+    /// What was decided by a clock or from outside.
+    pub choice: Choice,
     /// What was concluded; `None` if it made no signal.
     pub conclusion: Option<Conclusion>,
 }
@@ -34,6 +45,12 @@ pub struct Conclusion {
     pub decision: Decision,
     /// Whether windows, carried state and hysteresis began anew.
     pub restarted: bool,
+    /// Which tier answered.
+    pub tier: Tier,
+    /// Which model.
+    pub model: ModelId,
+    /// Whether the score is the one before again.
+    pub repeated: bool,
 }
 
 /// Words that are no outcome: the log is damaged, or another version wrote it.
@@ -72,29 +89,41 @@ pub struct Difference {
 }
 
 impl Outcome {
-    /// A frame and the signal it became, if any.
-    pub fn new(frame: &FeatureFrame, signal: Option<&Signal>) -> Self {
-        let conclusion = signal.map(|signal| Conclusion {
+    /// A frame and what became of it.
+    pub fn new(frame: &FeatureFrame, scored: &Scored) -> Self {
+        let conclusion = scored.signal.map(|signal| Conclusion {
             score: signal.score,
             probabilities: signal.probabilities,
             decision: signal.decision,
             restarted: signal.restarted,
+            tier: signal.tier,
+            model: signal.model,
+            repeated: signal.repeated,
         });
-        Self { frame: *frame, conclusion }
+        Self { frame: *frame, choice: scored.choice, conclusion }
     }
 
     /// Puts the outcome into `words` in place of what is there: the used words of the frame, then
     /// five of the conclusion, at most 82 in all. Allocates only while `words` grows to that.
-    pub fn write(frame: &FeatureFrame, signal: Option<&Signal>, words: &mut Vec<u64>) {
+    pub fn write(frame: &FeatureFrame, scored: &Scored, words: &mut Vec<u64>) {
         words.clear();
         words.extend_from_slice(frame.as_words());
-        words.extend(signal.map_or([0; TAIL_WORDS], |signal| {
+        let Choice { ran, swapped } = scored.choice;
+        let swapped = swapped.map_or(0, |(tier, model)| {
+            (tier as u64 + 1) << SWAPPED_SHIFT | u64::from(model.0) << SWAPPED_MODEL_SHIFT
+        });
+        let choice = u64::from(ran) << RAN_SHIFT | swapped;
+        words.extend(scored.signal.map_or([choice, 0, 0, 0, 0], |signal| {
             let flag = |set: bool, bit: u64| if set { bit } else { 0 };
             let decision = (signal.decision as i64 + 1).cast_unsigned();
             let flags = SIGNAL
                 | flag(signal.probabilities.is_some(), PROBABILITIES)
                 | flag(signal.restarted, RESTARTED)
-                | decision << DECISION_SHIFT;
+                | flag(signal.repeated, REPEATED)
+                | decision << DECISION_SHIFT
+                | (signal.tier as u64) << ANSWERED_SHIFT
+                | u64::from(signal.model.0) << MODEL_SHIFT
+                | choice;
             let [down, flat, up] = signal.probabilities.unwrap_or_default().map(word);
             [flags, word(signal.score), down, flat, up]
         }));
@@ -110,8 +139,8 @@ impl Outcome {
         let not_a_frame = OutcomeError::NotAFrame { words: frame.len() };
         let frame = FeatureFrame::from_words(frame).ok_or(not_a_frame)?;
         let no_conclusion = OutcomeError::NotAConclusion { flags: tail[0] };
-        let conclusion = conclusion(tail).ok_or(no_conclusion)?;
-        Ok(Self { frame, conclusion })
+        let (choice, conclusion) = conclusion(tail).ok_or(no_conclusion)?;
+        Ok(Self { frame, choice, conclusion })
     }
 
     /// The first thing in which `replayed` differs from this, the recorded outcome; `None` if they
@@ -165,8 +194,9 @@ impl Outcome {
 
     fn conclusion_difference(&self, replayed: &Self) -> Option<Difference> {
         let (one, two) = (self.conclusion, replayed.conclusion);
+        let tiers = differ("tiers_run", self.choice.ran, replayed.choice.ran);
         let (Some(one), Some(two)) = (one, two) else {
-            return differ("signal", one.is_some(), two.is_some());
+            return differ("signal", one.is_some(), two.is_some()).or(tiers);
         };
         let probabilities = |conclusion: &Conclusion| {
             conclusion.probabilities.map(|probabilities| probabilities.map(single))
@@ -175,6 +205,10 @@ impl Outcome {
             .or_else(|| differ("probabilities", probabilities(&one), probabilities(&two)))
             .or_else(|| differ("decision", one.decision, two.decision))
             .or_else(|| differ("restarted", one.restarted, two.restarted))
+            .or_else(|| differ("repeated", one.repeated, two.repeated))
+            .or_else(|| differ("tier", one.tier, two.tier))
+            .or_else(|| differ("model", one.model.0, two.model.0))
+            .or(tiers)
     }
 }
 
@@ -219,31 +253,52 @@ fn differ_in<T: PartialEq + Debug>(
     })
 }
 
-/// The conclusion of these words, or none; `None` if they are not what is written.
-fn conclusion(tail: &[u64; TAIL_WORDS]) -> Option<Option<Conclusion>> {
+/// What these words say; `None` if they are not what is written.
+fn conclusion(tail: &[u64; TAIL_WORDS]) -> Option<(Choice, Option<Conclusion>)> {
     let [flags, score, probabilities @ ..] = *tail;
-    if flags & SIGNAL == 0 {
-        return (*tail == [0; TAIL_WORDS]).then_some(None);
+    let field = |shift: u32, bits: u32| flags >> shift & ((1 << bits) - 1);
+    let model = |shift: u32| ModelId(field(shift, 16) as u16);
+    let tier = |number: u64| Tier::ALL.get(number as usize).copied();
+    let swapped = match field(SWAPPED_SHIFT, 8) {
+        0 if field(SWAPPED_MODEL_SHIFT, 16) == 0 => None,
+        0 => return None,
+        number => Some((tier(number - 1)?, model(SWAPPED_MODEL_SHIFT))),
+    };
+    let ran = field(RAN_SHIFT, 4) as u8;
+    let choice = Choice { ran, swapped };
+    let is_signal = flags & SIGNAL != 0;
+    let mut known = !0 << SWAPPED_SHIFT & !(0xffff << MODEL_SHIFT) | 0b111 << RAN_SHIFT;
+    if !is_signal {
+        let nothing = flags & !known == 0 && tail[1..] == [0; TAIL_WORDS - 1];
+        return nothing.then_some((choice, None));
     }
-    let decision = match flags >> DECISION_SHIFT {
+    let has_probabilities = flags & PROBABILITIES != 0;
+    known |= SIGNAL | PROBABILITIES | RESTARTED | REPEATED;
+    known |= 0b11 << DECISION_SHIFT | 0b11 << ANSWERED_SHIFT | 0xffff << MODEL_SHIFT;
+    if flags & !known != 0 || (!has_probabilities && probabilities != [0; 3]) {
+        return None;
+    }
+    let decision = match field(DECISION_SHIFT, 2) {
         0 => Decision::Short,
         1 => Decision::Flat,
         2 => Decision::Long,
         _ => return None,
     };
-    let known = SIGNAL | PROBABILITIES | RESTARTED;
-    let low_flags = flags & ((1 << DECISION_SHIFT) - 1);
-    let has_probabilities = flags & PROBABILITIES != 0;
-    if low_flags & !known != 0 || (!has_probabilities && probabilities != [0; 3]) {
-        return None;
-    }
     let [down, flat, up] = probabilities.map(finite);
     let probabilities = match has_probabilities {
         true => Some([down?, flat?, up?]),
         false => None,
     };
-    let restarted = flags & RESTARTED != 0;
-    Some(Some(Conclusion { score: finite(score)?, probabilities, decision, restarted }))
+    let conclusion = Conclusion {
+        score: finite(score)?,
+        probabilities,
+        decision,
+        restarted: flags & RESTARTED != 0,
+        tier: tier(field(ANSWERED_SHIFT, 2))?,
+        model: model(MODEL_SHIFT),
+        repeated: flags & REPEATED != 0,
+    };
+    Some((choice, Some(conclusion)))
 }
 
 fn finite(word: u64) -> Option<f32> {

@@ -19,7 +19,7 @@ use tickhawk_book::Book;
 use tickhawk_feature::{FRAME_WORDS, FeatureFrame};
 use tickhawk_handoff::{GatedWriter, Geometry, HeapRegion, Pop, Reader, Writer, gated, lossy};
 use tickhawk_market::{
-    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
+    BookUpdate, ConnectionId, InstrumentId, MonoNanos, Scale, StaleCause, Trade, UnixNanos,
 };
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
@@ -59,6 +59,9 @@ pub struct ThreadedOptions {
     pub lossy: bool,
     /// Do not start unless both threads are pinned as asked.
     pub must_pin: bool,
+    /// Frames that may be taken off a lossy ring together: of those of one instrument only the
+    /// newest is scored. 0 and 1 score every frame.
+    pub max_batch: usize,
 }
 
 /// What is left when both threads are done.
@@ -102,6 +105,8 @@ pub fn run_threaded<S: Source + Send>(
         let (writer, reader) = gated(geometry);
         (FrameWriter::Gated(writer), reader)
     };
+    // A gated ring loses nothing: every frame of it is scored.
+    let max_batch = if options.lossy { options.max_batch.max(1) } else { 1 };
     let signals = ArrayQueue::new(SIGNAL_QUEUE_CAPACITY);
     let (notices, heard) = sync_channel(NOTICE_CAPACITY);
     let (done, dropped_signals) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -119,7 +124,7 @@ pub fn run_threaded<S: Source + Send>(
             let (pinned, _) = start.agree(options.cores.map(|cores| cores.inference));
             let dropped = options.lossy.then_some(&dropped_signals);
             let (decision, missed) =
-                run_decision(decision, reader, &signals, dropped, &mut observer);
+                run_decision(decision, reader, &signals, dropped, max_batch, &mut observer);
             done.store(true, Ordering::Release);
             (decision, missed, pinned.err())
         });
@@ -194,32 +199,64 @@ fn run_market<S: Source>(
     }
 }
 
+/// The inference thread. Frames that wait are taken off the ring together, up to `max_batch`; of
+/// those of one instrument only the newest is scored, where the models allow it.
 fn run_decision(
     mut decision: DecisionStage,
     mut reader: Reader<HeapRegion>,
     signals: &ArrayQueue<Signal>,
     dropped: Option<&AtomicU64>,
+    max_batch: usize,
     observer: &mut impl Observer,
 ) -> (DecisionStage, u64) {
     let mut words = [0u64; FRAME_WORDS];
+    let mut batch = Vec::with_capacity(max_batch);
     let mut idle = 0;
     loop {
         match reader.pop(&mut words) {
             Pop::Item { len } => {
-                idle = 0;
-                let popped_mono = decision.clock().now();
-                let frame = FeatureFrame::from_words(&words[..len])
-                    .expect("the market thread writes whole frames");
-                let signal = decision.step(&frame, popped_mono);
-                if let Some(signal) = signal {
-                    hand_over(signals, signal, dropped);
+                batch.push(Popped::new(&words[..len], &decision));
+                if batch.len() < max_batch {
+                    continue;
                 }
-                observer.scored(&frame, signal.as_ref());
             }
-            Pop::Missed { .. } => {}
-            Pop::Empty => spin(&mut idle),
-            Pop::Closed => return (decision, reader.missed_count()),
+            Pop::Missed { .. } => continue,
+            Pop::Empty if batch.is_empty() => {
+                spin(&mut idle);
+                continue;
+            }
+            Pop::Closed if batch.is_empty() => return (decision, reader.missed_count()),
+            Pop::Empty | Pop::Closed => {}
         }
+        idle = 0;
+        for at in 0..batch.len() {
+            let Popped { frame, popped_mono } = &batch[at];
+            let newer = &batch[at + 1..];
+            let superseded = newer.iter().any(|p| p.frame.instrument() == frame.instrument());
+            let scored = match superseded {
+                true => decision.pass(frame),
+                false => decision.step(frame, *popped_mono),
+            };
+            if let Some(signal) = scored.signal {
+                hand_over(signals, signal, dropped);
+            }
+            observer.scored(frame, &scored);
+        }
+        batch.clear();
+    }
+}
+
+/// A frame, and when it came off the ring.
+struct Popped {
+    frame: FeatureFrame,
+    popped_mono: MonoNanos,
+}
+
+impl Popped {
+    fn new(words: &[u64], decision: &DecisionStage) -> Self {
+        let popped_mono = decision.clock().now();
+        let frame = FeatureFrame::from_words(words).expect("the market thread writes whole frames");
+        Self { frame, popped_mono }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, convert::Infallible};
 use support::{MS, Truth};
 use tickhawk_engine::{
     Cores, DecisionStage, Inline, Input, Listener, MarketOptions, MarketStage, Notice, Observer,
-    Outcome, Record, Source, ThreadedOptions, Want, WantKind, run_threaded,
+    Outcome, Record, Scored, Source, ThreadedOptions, Want, WantKind, run_threaded,
 };
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, ModelFile, RuntimeOptions, example};
@@ -95,10 +95,10 @@ struct Log {
 }
 
 impl Observer for Log {
-    fn scored(&mut self, frame: &FeatureFrame, signal: Option<&Signal>) {
-        Outcome::write(frame, signal, &mut self.words);
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
+        Outcome::write(frame, scored, &mut self.words);
         let read = Outcome::read(&self.words).unwrap();
-        assert_eq!(read, Outcome::new(frame, signal));
+        assert_eq!(read, Outcome::new(frame, scored));
         self.outcomes.push(read);
     }
 }

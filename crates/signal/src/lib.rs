@@ -23,9 +23,11 @@
 
 mod line;
 mod policy;
+mod tier;
 
 pub use line::{LatencyLine, SignalLine};
 pub use policy::{Decision, Policy, PolicyError};
+pub use tier::{ModelId, Tier};
 
 use tickhawk_latency::Stamps;
 use tickhawk_market::{InstrumentId, UnixNanos};
@@ -56,8 +58,15 @@ pub struct Signal {
     /// What the policy makes of the score.
     pub decision: Decision,
     /// Whether windows, carried state and hysteresis began anew with this frame's run of frames:
-    /// the first signal after frames were missed or an epoch began.
+    /// the first signal after frames were missed or an epoch began, or the first of a model whose
+    /// carried state had to begin anew.
     pub restarted: bool,
+    /// Which rung of the ladder answered.
+    pub tier: Tier,
+    /// Which model, by its number in the run.
+    pub model: ModelId,
+    /// Whether the score is the last one again, no input of the model having changed.
+    pub repeated: bool,
     /// When each stage was done.
     pub stamps: Stamps,
 }

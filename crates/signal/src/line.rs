@@ -1,6 +1,6 @@
 //! A signal as a line of JSON.
 
-use crate::{Decision, Signal};
+use crate::{Decision, Signal, Tier};
 use serde::Serialize;
 use std::io::{self, Write};
 use tickhawk_latency::Stage;
@@ -38,11 +38,15 @@ pub struct SignalLine<'a> {
     pub decision: Decision,
     /// Whether windows and hysteresis began anew with this run of frames.
     pub restarted: bool,
-    /// The model's name.
+    /// Whether the score is the last one again, no input of the model having changed.
+    pub repeated: bool,
+    /// `primary`, `fallback` or `rule`: which rung of the ladder answered.
+    pub tier: Tier,
+    /// The name of the model that answered.
     pub model: &'a str,
-    /// The model's version.
+    /// Its version.
     pub version: &'a str,
-    /// SHA-256 of the model's feature list, hex.
+    /// SHA-256 of its feature list, hex.
     pub schema: &'a str,
     /// Measured times.
     pub latency: LatencyLine,
@@ -104,6 +108,8 @@ impl<'a> SignalLine<'a> {
             probabilities: signal.probabilities,
             decision: signal.decision,
             restarted: signal.restarted,
+            repeated: signal.repeated,
+            tier: signal.tier,
             model,
             version,
             schema,

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tickhawk_feature::FrameSource;
 use tickhawk_latency::Stamps;
 use tickhawk_market::{InstrumentId, MonoNanos};
+use tickhawk_signal::Signal;
 
 const NAMES: [&str; 3] = ["obi_5", "queue_imbalance", "vpin"];
 
@@ -47,13 +48,22 @@ fn signal() -> Signal {
         probabilities: Some([0.5, 0.25, 0.25]),
         decision: Decision::Short,
         restarted: true,
+        tier: Tier::Fallback,
+        model: ModelId(9),
+        repeated: false,
         stamps: Stamps::default(),
     }
 }
 
+/// With a choice of its own.
+fn scored(signal: Option<&Signal>) -> Scored {
+    let choice = Choice { ran: 0b11, swapped: Some((Tier::Primary, ModelId(7))) };
+    Scored { signal: signal.copied(), choice }
+}
+
 fn words(frame: &FeatureFrame, signal: Option<&Signal>) -> Vec<u64> {
     let mut words = vec![1, 2, 3];
-    Outcome::write(frame, signal, &mut words);
+    Outcome::write(frame, &scored(signal), &mut words);
     words
 }
 
@@ -62,16 +72,17 @@ fn words_and_back() {
     let frame = frame(&source(), [0.5, 0.0, -0.0]);
     let value = Signal { probabilities: None, decision: Decision::Long, ..signal() };
     let flat = Signal { restarted: false, decision: Decision::Flat, ..signal() };
-    for signal in [None, Some(signal()), Some(value), Some(flat)] {
+    let rule = Signal { repeated: true, tier: Tier::Rule, model: ModelId(u16::MAX), ..signal() };
+    for signal in [None, Some(signal()), Some(value), Some(flat), Some(rule)] {
         let words = words(&frame, signal.as_ref());
         assert_eq!(words.len(), 13 + 2 + 5);
         assert_eq!(&words[..15], frame.as_words());
-        assert_eq!(Outcome::read(&words), Ok(Outcome::new(&frame, signal.as_ref())));
+        assert_eq!(Outcome::read(&words), Ok(Outcome::new(&frame, &scored(signal.as_ref()))));
     }
     // The layout is what logs of earlier versions hold.
     let tail = words(&frame, Some(&signal()))[15..].to_vec();
     let float = |value: f32| u64::from(value.to_bits());
-    assert_eq!(tail, [0b111, float(-0.25), float(0.5), float(0.25), float(0.25)]);
+    assert_eq!(tail, [0x0009_0007_0113_0007, float(-0.25), float(0.5), float(0.25), float(0.25)]);
 }
 
 #[test]
@@ -85,14 +96,15 @@ fn damaged_words_are_no_outcome() {
     };
     assert_eq!(Outcome::read(&[0; 4]), Err(OutcomeError::TooShort { words: 4 }));
     check(&with, 0, 9 << 32, OutcomeError::NotAFrame { words: 15 });
-    for flags in [0b1111, 3 << 8 | 1, 1 << 40 | 1, 0, 0b001] {
+    for flags in [0b1_0001, 3 << 8 | 1, 3 << 20 | 1, 4 << 24 | 1, 1 << 32 | 1, 8 << 16 | 1, 0, 1] {
         check(&with, 15, flags, OutcomeError::NotAConclusion { flags });
     }
     for place in 16..20 {
         let nan = u64::from(f32::NAN.to_bits());
-        check(&with, place, nan, OutcomeError::NotAConclusion { flags: 7 });
-        check(&with, place, 1 << 32, OutcomeError::NotAConclusion { flags: 7 });
-        check(&without, place, 1, OutcomeError::NotAConclusion { flags: 0 });
+        let refused = |words: &[u64]| OutcomeError::NotAConclusion { flags: words[15] };
+        check(&with, place, nan, refused(&with));
+        check(&with, place, 1 << 32, refused(&with));
+        check(&without, place, 1, refused(&without));
     }
 }
 
@@ -115,7 +127,7 @@ proptest! {
 /// What the first difference is called, and its two values.
 fn difference(one: (&FeatureFrame, &Signal), two: (&FeatureFrame, &Signal)) -> Option<[String; 3]> {
     let names = NAMES.map(str::to_owned);
-    let outcome = |(frame, signal)| Outcome::new(frame, Some(signal));
+    let outcome = |(frame, signal)| Outcome::new(frame, &scored(Some(signal)));
     let Difference { what, recorded, replayed } = outcome(one).difference(&outcome(two), &names)?;
     Some([what, recorded, replayed])
 }
@@ -158,6 +170,14 @@ fn the_first_difference_is_named() {
     );
     check_signal(["decision", "Short", "Flat"], |signal| signal.decision = Decision::Flat);
     check_signal(["restarted", "true", "false"], |signal| signal.restarted = false);
+    check_signal(["repeated", "false", "true"], |signal| signal.repeated = true);
+    check_signal(["tier", "Fallback", "Rule"], |signal| signal.tier = Tier::Rule);
+    check_signal(["model", "9", "2"], |signal| signal.model = ModelId(2));
+    let frame = frame(&source(), [1.0; 3]);
+    let (one, mut two) = (scored(Some(&signal())), scored(Some(&signal())));
+    two.choice.ran = 0b10;
+    let found = Outcome::new(&frame, &one).difference(&Outcome::new(&frame, &two), &[]).unwrap();
+    assert_eq!((&*found.what, &*found.recorded, &*found.replayed), ("tiers_run", "3", "2"));
 }
 
 #[test]
@@ -177,7 +197,7 @@ fn features_differ_by_their_bits_and_stamps_never() {
         ..signal()
     };
     assert_eq!(difference((&one, &signal()), (&two, &late)), None);
-    let unsigned = Outcome::new(&one, None);
-    let found = unsigned.difference(&Outcome::new(&one, Some(&signal())), &[]).unwrap();
+    let unsigned = Outcome::new(&one, &scored(None));
+    let found = unsigned.difference(&Outcome::new(&one, &scored(Some(&signal()))), &[]).unwrap();
     assert_eq!((&*found.what, &*found.recorded, &*found.replayed), ("signal", "false", "true"));
 }
