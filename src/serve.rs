@@ -41,7 +41,8 @@ pub fn run(args: ServeArgs) -> Result<Outcome> {
         }
         None => None,
     };
-    let playback = Playback::new(exchange, Faults::new(plan, args.seed), args.pace);
+    let faults = Faults::new(plan, args.seed);
+    let playback = Playback::new(exchange, faults, args.pace).quiet(quiet_ns(venue));
     let mut host = Host { playback, log, log_failure: None };
     let options = ServeOptions {
         address: SocketAddr::new(args.bind, args.port),
@@ -63,6 +64,12 @@ pub fn run(args: ServeArgs) -> Result<Outcome> {
     }
     eprintln!("{} records played, {} faults", host.playback.steps(), host.playback.injected());
     Ok(Outcome::Done)
+}
+
+/// How long nobody may have said anything before playing begins. A client that keeps to the venue's
+/// gap between messages, with as much again for its own slowness, is then heard to its end.
+fn quiet_ns(venue: Venue) -> u64 {
+    (2 * venue.terms().message_gap_ms + 200) * 1_000_000
 }
 
 fn tell(ready: &Ready<'_>) -> Result<()> {

@@ -9,8 +9,8 @@ use tickhawk_market::UnixNanos;
 /// How often somebody who waits for a subscriber is to look again.
 const LOOK_NS: u64 = 20_000_000;
 
-/// Playing begins when nobody has subscribed, or asked by REST, for so long: clients say one thing
-/// at a time.
+/// Playing begins when nobody has subscribed, or asked by REST, for so long, unless
+/// [`Playback::quiet`] says otherwise: clients say one thing at a time.
 const QUIET_NS: u64 = 400_000_000;
 
 /// How long a flat-out tape waits for a REST request that is to come.
@@ -94,6 +94,8 @@ pub struct Playback {
     exchange: Exchange,
     faults: Faults,
     pace: Pace,
+    /// How long nobody may have said anything before playing begins.
+    quiet_ns: u64,
     /// The caller's time and the tape's when playing began.
     began: Option<(u64, UnixNanos)>,
     /// When a client last said something.
@@ -124,6 +126,7 @@ impl Playback {
             exchange,
             faults,
             pace,
+            quiet_ns: QUIET_NS,
             began: None,
             last_heard_ns: 0,
             held_since_ns: None,
@@ -136,6 +139,13 @@ impl Playback {
             recent: VecDeque::new(),
             steps: 0,
         }
+    }
+
+    /// Lets playing begin only after so long a pause of the clients, and never after less than 400
+    /// ms: who must say several things, and keeps a venue's pace in it, is heard out.
+    pub fn quiet(mut self, ns: u64) -> Self {
+        self.quiet_ns = ns.max(QUIET_NS);
+        self
     }
 
     /// Lets frames carry the digests of the true books: of so many best levels a side, or of all.
@@ -271,7 +281,7 @@ impl Playback {
     /// When the next record is due; `None` at the end of the tape.
     fn due_ns(&mut self, now_ns: u64) -> Option<u64> {
         let at = self.exchange.next_at()?;
-        let is_quiet = now_ns.saturating_sub(self.last_heard_ns) >= QUIET_NS;
+        let is_quiet = now_ns.saturating_sub(self.last_heard_ns) >= self.quiet_ns;
         if self.began.is_none() && !(self.exchange.has_subscriber() && is_quiet) {
             return Some(now_ns + LOOK_NS);
         }
