@@ -12,6 +12,12 @@
 //!   link B            snapshot 110, 111 … | 115 …       held until A has told 110
 //! ```
 //!
+//! A venue may count anew in mid-stream (OKX after maintenance, Bybit with a snapshot of id 1). A link
+//! whose own Live book goes back to a smaller id was told so by the venue, since decoders pass on no
+//! old copy to a book that is Live: it begins a new epoch at once, if it had all that is published or
+//! if no Live link has. Any other smaller id may be a late copy; it counts only where no Live link has
+//! had what is published for half a second.
+//!
 //! Where ids are not shared, nothing says how two books relate: one link leads, the other stands by,
 //! and every change of the leader begins a new epoch.
 
@@ -65,6 +71,8 @@ pub(crate) struct Arrival {
     pub(crate) kind: BookKind,
     /// Where ids are shared and the message has one.
     pub(crate) shared_id: Option<u64>,
+    /// The id its link's book stood at before it, if that book was Live.
+    pub(crate) stood_at: Option<u64>,
 }
 
 /// What becomes of a message.
@@ -150,17 +158,21 @@ impl Place {
         other: Standing,
     ) -> Verdict {
         let snapshot = arrival.kind == BookKind::Snapshot;
-        if snapshot {
+        let counts_anew = arrival.stood_at.is_some_and(|stood_at| id < stood_at);
+        let had_all = arrival.stood_at == published.sequence && self.has_joined(published.sequence);
+        if snapshot || counts_anew {
             *self = Self { begins_at: Some(id), waiting_since: None };
         }
         let Some(last) = published.sequence else { return Verdict::NewEpoch };
+        if counts_anew && (had_all || !other.vouches_for(last)) {
+            return Verdict::NewEpoch;
+        }
         let other_goes_on = other.is_in_step(last);
         if snapshot && !other_goes_on {
             return Verdict::NewEpoch;
         }
         if id > last {
-            let joined = self.begins_at.is_none_or(|begins_at| begins_at <= last);
-            return match (joined, other_goes_on) {
+            return match (self.has_joined(Some(last)), other_goes_on) {
                 (true, _) => Verdict::GoesOn,
                 (false, false) => Verdict::NewEpoch,
                 (false, true) => self.wait(arrival.at, Verdict::Held),
@@ -173,6 +185,11 @@ impl Place {
             return verdict;
         }
         self.wait(arrival.at, verdict)
+    }
+
+    /// Whether as much as its stream began with has been published.
+    fn has_joined(&self, last: Option<u64>) -> bool {
+        self.begins_at.is_none_or(|begins_at| Some(begins_at) <= last)
     }
 
     fn wait(&mut self, at: UnixNanos, verdict: Verdict) -> Verdict {

@@ -48,12 +48,29 @@ fn a_snapshot_in_mid_stream_on_both_links_is_one_new_epoch() {
 }
 
 #[test]
-fn a_venue_that_counts_anew_is_followed_after_half_a_second() {
+fn a_snapshot_that_counts_anew_is_followed_at_once() {
+    let mut stage = bybit_links();
+    stage.frame(0, &bybit("snapshot", 1));
+    assert_eq!(epoch_and_id(&stage), (2, Some(1)), "its own book was whole at 1,000");
+    stage.frame(1, &bybit("delta", 1_001));
+    stage.frame(1, &bybit("snapshot", 1));
+    assert_eq!(epoch_and_id(&stage), (2, Some(1)), "the other link's copy of it");
+    for (link, id) in [(0, 2), (1, 2), (1, 3), (0, 3)] {
+        stage.frame(link, &bybit("delta", id));
+    }
+    assert_eq!(epoch_and_id(&stage), (2, Some(3)));
+    assert_eq!(stage.heard.applied.len(), 4, "each id once");
+}
+
+#[test]
+fn what_may_be_an_old_snapshot_is_waited_for_half_a_second() {
     let mut stage = bybit_links();
     for link in 0..2 {
+        stage.input(link, Input::Closed);
+        stage.input(link, Input::Opened);
         stage.frame(link, &bybit("snapshot", 1));
+        assert_eq!(epoch_and_id(&stage), (1, Some(1_000)), "it may yet come to 1,000");
     }
-    assert_eq!(epoch_and_id(&stage), (1, Some(1_000)), "an old snapshot would look the same");
     let mut id = 1;
     while epoch_and_id(&stage).0 == 1 {
         id += 1;
@@ -65,6 +82,81 @@ fn a_venue_that_counts_anew_is_followed_after_half_a_second() {
     stage.frame(1, &bybit("delta", 7));
     stage.frame(0, &bybit("delta", 7));
     assert_eq!(epoch_and_id(&stage), (2, Some(7)));
+}
+
+/// A message that follows `previous`; a snapshot where there is none.
+fn okx(previous: Option<u64>, id: u64) -> String {
+    let action = if previous.is_some() { "update" } else { "snapshot" };
+    let (previous, qty) = (previous.map_or(-1, |previous| previous as i64), id % 7 + 1);
+    format!(
+        r#"{{"arg":{{"channel":"books","instId":"ABC"}},"action":"{action}","data":[{{"bids":[["10.5","{qty}","0","1"]],"asks":[["10.6","2","0","1"]],"ts":"1","checksum":0,"prevSeqId":{previous},"seqId":{id}}}]}}"#
+    )
+}
+
+#[test]
+fn a_count_that_begins_anew_is_followed_at_once_where_one_link_is_connected() {
+    let mut stage = Stage::linked(Venue::Okx, true);
+    stage.input(0, Input::Opened);
+    stage.frame(0, &okx(None, 1_000));
+    stage.frame(0, &okx(Some(1_000), 1_001));
+    stage.frame(0, &okx(Some(1_001), 3));
+    assert_eq!(epoch_and_id(&stage), (2, Some(3)));
+    stage.frame(0, &okx(Some(3), 4));
+    assert_eq!(epoch_and_id(&stage), (2, Some(4)));
+    assert_eq!(stage.heard.frames.len(), 4, "every message is a frame");
+}
+
+#[test]
+fn late_copies_of_a_link_alone_are_late_until_it_counts_anew_itself() {
+    let mut stage = Stage::linked(Venue::Okx, true);
+    for link in 0..2 {
+        stage.input(link, Input::Opened);
+        stage.frame(link, &okx(None, 1_000));
+    }
+    for id in 1_001..1_004 {
+        stage.frame(0, &okx(Some(id - 1), id));
+    }
+    stage.input(0, Input::Closed);
+    for id in 1_001..1_003 {
+        stage.frame(1, &okx(Some(id - 1), id));
+        assert_eq!(epoch_and_id(&stage), (1, Some(1_003)), "behind, and in the same count");
+    }
+    stage.frame(1, &okx(Some(1_002), 5));
+    assert_eq!(epoch_and_id(&stage), (2, Some(5)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// However two links run ahead of each other, each message of a stream that counts anew now and
+    /// then is published once, in order, and every new count is one epoch.
+    #[test]
+    fn counts_that_begin_anew_lose_nothing(
+        restarts in prop::collection::vec(prop::bool::weighted(0.1), 1..80),
+        turns in prop::collection::vec((0..2usize, 1..6usize), 0..80),
+    ) {
+        let mut ids = vec![1_000_000];
+        for restarts in &restarts {
+            let last = *ids.last().unwrap();
+            ids.push(if *restarts { last - 1_000 } else { last + 1 });
+        }
+        let mut stage = Stage::linked(Venue::Okx, true);
+        let mut next = [0, 0];
+        let catch_up = [(0, ids.len()), (1, ids.len())];
+        for (link, count) in [(0, 1), (1, 1)].into_iter().chain(turns).chain(catch_up) {
+            for _ in 0..count.min(ids.len() - next[link]) {
+                let previous = next[link].checked_sub(1).map(|index| ids[index]);
+                stage.frame(link, &okx(previous, ids[next[link]]));
+                next[link] += 1;
+            }
+        }
+        let published: Vec<_> = stage.heard.applied.iter().map(|(_, id)| id.unwrap()).collect();
+        prop_assert_eq!(published, ids);
+        let report = stage.market.reports().pop().unwrap();
+        let epochs = 1 + restarts.iter().filter(|restarts| **restarts).count();
+        prop_assert_eq!((report.epoch, report.stale), (epochs as u32, 0));
+        prop_assert!(stage.market.is_ready(0) && stage.market.is_ready(1));
+    }
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl MarketStage {
         let id = update.instrument;
         let linked = self.links[source.link].book_mut(id);
         let was = linked.book.state();
+        let stood_at = linked.sequence.filter(|_| was == BookState::Live);
         linked.apply(source.at, update, changes);
         let alone = self.links.len() == 1;
         if alone {
@@ -76,7 +77,7 @@ impl MarketStage {
         self.check_book(source.link, update, was, sink);
         let shared_id = update.sequence.filter(|_| self.options.shares_ids);
         let Source { link, at, .. } = source;
-        let arrival = Arrival { link, at, kind: update.kind, shared_id };
+        let arrival = Arrival { link, at, kind: update.kind, shared_id, stood_at };
         if alone {
             self.publish(&arrival, update, update.kind == BookKind::Snapshot);
         } else if self.links[link].books[id.index()].is_live() {
