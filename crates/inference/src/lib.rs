@@ -40,6 +40,7 @@ mod library;
 mod library_error;
 mod model;
 mod model_file;
+mod native;
 mod onnx_runtime;
 mod proto;
 mod signature;

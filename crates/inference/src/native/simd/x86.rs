@@ -1,0 +1,176 @@
+//! The vector registers of x86-64.
+#![allow(unsafe_code, reason = "intrinsics, each behind a value that proves the machine has them")]
+
+use super::{Isa, Kernel, LANES, Lanes};
+use std::arch::x86_64::*;
+
+/// Proof that the machine has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Proof that the machine has AVX-512 F, BW, DQ and VL, and FMA.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+/// Runs the kernel in a function compiled for AVX2.
+#[inline]
+pub(super) fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx2,fma")]
+    fn inner<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx2(()))
+    }
+    assert!(Isa::Avx2.is_available(), "this machine has no AVX2 with FMA");
+    // SAFETY: just checked (the detection is cached: a load and a test).
+    unsafe { inner(kernel) }
+}
+
+/// Runs the kernel in a function compiled for AVX-512.
+#[inline]
+pub(super) fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn inner<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx512(()))
+    }
+    assert!(Isa::Avx512.is_available(), "this machine has no AVX-512");
+    // SAFETY: just checked (the detection is cached: a load and a test).
+    unsafe { inner(kernel) }
+}
+
+/// Methods that are one intrinsic: of one register, and of each of two.
+macro_rules! lanewise {
+    (one: $($name:ident($($arg:ident),+) = $intrinsic:ident;)+) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($arg: Self::F),+) -> Self::F {
+                // SAFETY: `self` proves that the machine has the instruction.
+                unsafe { $intrinsic($($arg),+) }
+            }
+        )+
+    };
+    (two: $($name:ident($($arg:ident),+) = $intrinsic:ident;)+) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($arg: Self::F),+) -> Self::F {
+                // SAFETY: `self` proves that the machine has the instruction.
+                unsafe { [$intrinsic($($arg[0]),+), $intrinsic($($arg[1]),+)] }
+            }
+        )+
+    };
+}
+
+impl Lanes for Avx512 {
+    type F = __m512;
+    const GROUP: usize = 4;
+
+    lanewise! { one:
+        add(a, b) = _mm512_add_ps;
+        sub(a, b) = _mm512_sub_ps;
+        mul(a, b) = _mm512_mul_ps;
+        div(a, b) = _mm512_div_ps;
+        fma(a, b, c) = _mm512_fmadd_ps;
+        max(a, b) = _mm512_max_ps;
+        min(a, b) = _mm512_min_ps;
+        sqrt(a) = _mm512_sqrt_ps;
+        abs(a) = _mm512_abs_ps;
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instruction.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::F {
+        // SAFETY: as above; sixteen numbers may be read.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, value: Self::F, to: &mut [f32; LANES]) {
+        // SAFETY: as above; sixteen numbers may be written.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes) }
+    }
+
+    #[inline(always)]
+    fn exp2_of_bits(self, a: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe {
+            let biased = _mm512_add_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
+        }
+    }
+}
+
+impl Lanes for Avx2 {
+    type F = [__m256; 2];
+    const GROUP: usize = 1;
+
+    lanewise! { two:
+        add(a, b) = _mm256_add_ps;
+        sub(a, b) = _mm256_sub_ps;
+        mul(a, b) = _mm256_mul_ps;
+        div(a, b) = _mm256_div_ps;
+        fma(a, b, c) = _mm256_fmadd_ps;
+        max(a, b) = _mm256_max_ps;
+        min(a, b) = _mm256_min_ps;
+        sqrt(a) = _mm256_sqrt_ps;
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instruction.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::F {
+        let (low, high) = from.split_at(LANES / 2);
+        // SAFETY: as above; eight numbers may be read from each half.
+        unsafe { [_mm256_loadu_ps(low.as_ptr()), _mm256_loadu_ps(high.as_ptr())] }
+    }
+
+    #[inline(always)]
+    fn store(self, value: Self::F, to: &mut [f32; LANES]) {
+        let (low, high) = to.split_at_mut(LANES / 2);
+        // SAFETY: as above; eight numbers may be written to each half.
+        unsafe {
+            _mm256_storeu_ps(low.as_mut_ptr(), value[0]);
+            _mm256_storeu_ps(high.as_mut_ptr(), value[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe {
+            let sign = _mm256_set1_ps(-0.0);
+            a.map(|half| _mm256_andnot_ps(sign, half))
+        }
+    }
+
+    #[inline(always)]
+    fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        let half = |i: usize| unsafe {
+            _mm256_blendv_ps(no[i], yes[i], _mm256_cmp_ps::<_CMP_LT_OQ>(a[i], b[i]))
+        };
+        [half(0), half(1)]
+    }
+
+    #[inline(always)]
+    fn exp2_of_bits(self, a: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        let half = |half: __m256| unsafe {
+            let biased = _mm256_add_epi32(_mm256_castps_si256(half), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+        };
+        [half(a[0]), half(a[1])]
+    }
+}
