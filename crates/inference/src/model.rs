@@ -1,8 +1,8 @@
 //! A model as the engine holds it: checked, warm, and with its name.
 
-use crate::onnx_runtime::{OrtModel, Output};
+use crate::onnx_runtime::OrtModel;
 use crate::signature::{OutputKind, Shape, Signature};
-use crate::{Contract, InferenceError, ModelFile, Refusal, RuntimeOptions};
+use crate::{Contract, InferenceError, ModelFile, Output, Refusal, RuntimeOptions};
 use std::path::{Path, PathBuf};
 
 /// How far a golden output may be off at start: float32 kernels of other releases and processors

@@ -4,38 +4,11 @@ use crate::contract::Golden;
 use crate::library::{Runtime, RuntimeOptions};
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::sys::{Binding, Port};
-use crate::{InferenceError, ModelFile, Refusal};
+use crate::{InferenceError, ModelFile, Output};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use std::fmt;
 use std::path::PathBuf;
-
-/// What one run gives. Every number is finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output {
-    /// Probabilities, in the model's order.
-    Classes {
-        /// Of a fall.
-        down: f32,
-        /// Of neither.
-        flat: f32,
-        /// Of a rise.
-        up: f32,
-    },
-    /// One value.
-    Value(f32),
-}
-
-impl Output {
-    /// Above zero for a rise: `up - down`, or the value.
-    #[inline]
-    pub fn score(self) -> f32 {
-        match self {
-            Self::Classes { down, up, .. } => up - down,
-            Self::Value(value) => value,
-        }
-    }
-}
 
 /// A model loaded into ONNX Runtime, with its input and output bound once. Runs allocate nothing
 /// on Rust's side. It may be moved to another thread, and used by one at a time.
@@ -112,16 +85,7 @@ impl OrtModel {
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
         self.binding.run().map_err(|message| InferenceError::Run { message })?;
-        let output = match (self.kind, self.binding.output()) {
-            (OutputKind::Classes, &[down, flat, up]) => Output::Classes { down, flat, up },
-            (OutputKind::Value, &[value]) => Output::Value(value),
-            _ => unreachable!("the output was bound with as many values as its kind has"),
-        };
-        if self.binding.output().iter().all(|value| value.is_finite()) {
-            Ok(output)
-        } else {
-            Err(InferenceError::NonFinite)
-        }
+        Output::of(self.kind, self.binding.output())
     }
 
     /// Runs `count` times on what the input holds, whatever comes out, so that later runs find
@@ -136,17 +100,8 @@ impl OrtModel {
     /// Runs every golden row and compares: each output may be `tolerance` off, times its size
     /// where that is above one.
     pub fn check_golden(&mut self, golden: &Golden, tolerance: f32) -> Result<(), InferenceError> {
-        for (row, (input, wanted)) in golden.inputs.iter().zip(&golden.outputs).enumerate() {
-            self.run(input)?;
-            for (column, (got, expected)) in self.binding.output().iter().zip(wanted).enumerate() {
-                let (got, expected) = (*got, *expected);
-                if (got - expected).abs() > tolerance * expected.abs().max(1.0) {
-                    let refusal = Refusal::Golden { row, column, expected, got, tolerance };
-                    return Err(refusal.of(&self.path));
-                }
-            }
-        }
-        Ok(())
+        let path = self.path.clone();
+        golden.check(&path, tolerance, |input| self.run(input))
     }
 }
 

@@ -9,13 +9,14 @@ use super::simd::Lanes;
 const ROUNDER: f32 = 12_582_912.0;
 
 /// e^a. Below -87.3 it gives 1.2e-38, above 88.37 it gives 2.4e38: never zero, never infinite.
+/// NaN stays NaN.
 #[inline(always)]
 pub(crate) fn exp<L: Lanes>(l: L, a: L::F) -> L::F {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts: the first one has so few digits that its multiples are exact.
     const LN2_HIGH: f32 = 0.693_359_375;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    let a = l.min(l.max(a, l.splat(-87.3)), l.splat(88.37));
+    let a = l.min(l.splat(88.37), l.max(l.splat(-87.3), a));
     let shifted = l.fma(a, l.splat(LOG2_E), l.splat(ROUNDER));
     let n = l.sub(shifted, l.splat(ROUNDER));
     let r = l.fma(n, l.splat(-LN2_HIGH), a);

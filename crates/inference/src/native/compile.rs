@@ -1,0 +1,243 @@
+//! From a graph to a plan: each node in turn, with all dimensions known, since the batch is one.
+//!
+//! A value is a constant, or a place in the arena that steps will fill. A node all of whose inputs
+//! are constants becomes a constant: by moving or reckoning integers, else by running its own step
+//! here. So whatever exporters leave of shape arithmetic is gone before the first run.
+
+use super::graph::{Graph, Node, ValueId};
+use super::isa::Isa;
+use super::plan::{Plan, Run, Step};
+use super::simd::{self, LANES, Line};
+use super::tensor::{ELEMENTS_MAX, Tensor, element_count};
+use super::unsupported::Unsupported;
+use super::{fold, lower};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Numbers the arena may hold, in all: a gigabyte is a claim, not a model for microseconds.
+const ARENA_LINES_MAX: usize = 4 * ELEMENTS_MAX / LANES;
+
+/// A plan in the making.
+pub(crate) struct Compiler<'g> {
+    pub(crate) graph: &'g Graph,
+    known: HashMap<ValueId, Known>,
+    /// Constants that stand in the arena already.
+    placed: HashMap<ValueId, Place>,
+    /// Nodes that an earlier one took in.
+    taken: Vec<bool>,
+    /// Whether a node may take in those after it: not where constants are folded, which is node by
+    /// node.
+    joins: bool,
+    steps: Vec<Step>,
+    arena: Vec<Line>,
+}
+
+/// What is known of a value.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    Constant(Rc<Tensor>),
+    Place(Place),
+}
+
+/// A value in the arena.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its first number; the beginning of a line.
+    pub(crate) start: usize,
+    pub(crate) dims: Vec<usize>,
+}
+
+impl Place {
+    /// How many numbers.
+    pub(crate) fn len(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// Its numbers.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.start..self.start + self.len()
+    }
+
+    /// Its numbers, and those that fill its last line.
+    pub(crate) fn lines(&self) -> Range<usize> {
+        self.start..self.start + self.len().next_multiple_of(LANES)
+    }
+}
+
+impl<'g> Compiler<'g> {
+    fn new(graph: &'g Graph, joins: bool) -> Self {
+        Self {
+            graph,
+            known: HashMap::new(),
+            placed: HashMap::new(),
+            taken: vec![false; if joins { graph.nodes.len() } else { 0 }],
+            joins,
+            steps: Vec::new(),
+            arena: Vec::new(),
+        }
+    }
+
+    /// The graph's plan.
+    pub(crate) fn compile(graph: &'g Graph) -> Result<Plan, Unsupported> {
+        let mut compiler = Self::new(graph, true);
+        let constants = graph.constants.iter();
+        let constants = constants.map(|(id, tensor)| (*id, Known::Constant(tensor.clone())));
+        compiler.known = constants.collect();
+        let input = compiler.fresh(&graph.input_dims).map_err(Unsupported::graph)?;
+        compiler.known.insert(graph.input, Known::Place(input.clone()));
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if !compiler.taken[index] {
+                compiler.node(node)?;
+            }
+        }
+        let output = match compiler.known.get(&graph.output) {
+            Some(Known::Place(place)) => place.clone(),
+            Some(Known::Constant(tensor)) => {
+                let tensor = tensor.clone();
+                compiler.write(&tensor).map_err(Unsupported::graph)?
+            }
+            None => return Err(Unsupported::graph("its output is made by nothing")),
+        };
+        if output.len() != graph.output_values {
+            let (found, wanted) = (&output.dims, graph.output_values);
+            let reason = format!("its output has dimensions {found:?}, wanted {wanted} numbers");
+            return Err(Unsupported::graph(reason));
+        }
+        let (input, output) = (input.range(), output.range());
+        Ok(Plan { steps: compiler.steps, arena: compiler.arena, input, output })
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(), Unsupported> {
+        if self.joins && self.all_constant(node) {
+            let outputs = match fold::integers(self, node)? {
+                Some(output) => vec![output],
+                None => self.by_running(node)?,
+            };
+            for (id, tensor) in node.outputs.iter().zip(outputs) {
+                if let Some(id) = id {
+                    self.known.insert(*id, Known::Constant(Rc::new(tensor)));
+                }
+            }
+            return Ok(());
+        }
+        lower::node(self, node)
+    }
+
+    fn all_constant(&self, node: &Node) -> bool {
+        let constant = |id: &ValueId| matches!(self.known.get(id), Some(Known::Constant(_)));
+        node.inputs.iter().flatten().all(constant)
+    }
+
+    /// The outputs of a node of constants, from its own steps.
+    fn by_running(&self, node: &Node) -> Result<Vec<Tensor>, Unsupported> {
+        let mut alone = Self::new(self.graph, false);
+        for id in node.inputs.iter().flatten() {
+            alone.known.insert(*id, self.known[id].clone());
+        }
+        lower::node(&mut alone, node)?;
+        simd::dispatch(Isa::Scalar, Run { steps: &alone.steps, arena: &mut alone.arena });
+        let numbers = simd::flat(&alone.arena);
+        let outputs = node.outputs.iter().map(|id| match id.and_then(|id| alone.known.get(&id)) {
+            Some(Known::Constant(tensor)) => (**tensor).clone(),
+            Some(Known::Place(place)) => Tensor::f32(&place.dims, numbers[place.range()].to_vec()),
+            None => Tensor::f32(&[0], Vec::new()),
+        });
+        Ok(outputs.collect())
+    }
+
+    /// What is known of the node's input at `index`.
+    pub(crate) fn known(&self, node: &Node, index: usize) -> Result<&Known, Unsupported> {
+        let id = node.input(index);
+        id.and_then(|id| self.known.get(&id))
+            .ok_or_else(|| node.refuse(format!("has no input {index} that can be read")))
+    }
+
+    /// The input's dimensions.
+    pub(crate) fn dims(&self, node: &Node, index: usize) -> Result<&[usize], Unsupported> {
+        Ok(match self.known(node, index)? {
+            Known::Constant(tensor) => &tensor.dims,
+            Known::Place(place) => &place.dims,
+        })
+    }
+
+    /// The input if it is a constant.
+    pub(crate) fn constant(&self, node: &Node, index: usize) -> Option<Rc<Tensor>> {
+        match self.known(node, index) {
+            Ok(Known::Constant(tensor)) => Some(tensor.clone()),
+            _ => None,
+        }
+    }
+
+    /// The input, which must be constant float32.
+    pub(crate) fn floats(&self, node: &Node, index: usize) -> Result<Rc<Tensor>, Unsupported> {
+        let constant = self.constant(node, index).filter(|tensor| tensor.floats().is_some());
+        constant
+            .ok_or_else(|| node.refuse(format!("has an input {index} that is no constant float32")))
+    }
+
+    /// The input in the arena; a constant is put there.
+    pub(crate) fn place(&mut self, node: &Node, index: usize) -> Result<Place, Unsupported> {
+        let id = node.input(index);
+        let tensor = match self.known(node, index)? {
+            Known::Place(place) => return Ok(place.clone()),
+            Known::Constant(tensor) => tensor.clone(),
+        };
+        let id = id.unwrap_or(ValueId::MAX);
+        if let Some(place) = self.placed.get(&id) {
+            return Ok(place.clone());
+        }
+        let place = self.write(&tensor).map_err(|reason| node.refuse(reason))?;
+        self.placed.insert(id, place.clone());
+        Ok(place)
+    }
+
+    /// A constant of the compiler's own making, in the arena.
+    pub(crate) fn write(&mut self, tensor: &Tensor) -> Result<Place, String> {
+        let Some(values) = tensor.floats() else {
+            return Err("computes with integers at run time".into());
+        };
+        let place = self.fresh(&tensor.dims)?;
+        simd::flat_mut(&mut self.arena)[place.range()].copy_from_slice(values);
+        Ok(place)
+    }
+
+    fn fresh(&mut self, dims: &[usize]) -> Result<Place, String> {
+        let count = element_count(dims).filter(|count| *count > 0);
+        let lines = count.map_or(usize::MAX, |count| self.arena.len() + count.div_ceil(LANES));
+        if lines > ARENA_LINES_MAX {
+            return Err(format!("asks for a value of dimensions {dims:?}"));
+        }
+        let start = self.arena.len() * LANES;
+        self.arena.resize(lines, Line::default());
+        Ok(Place { start, dims: dims.to_vec() })
+    }
+
+    /// Room for a value: behind all places there are, as [`super::plan::apart`] wants it.
+    pub(crate) fn allot(&mut self, node: &Node, dims: &[usize]) -> Result<Place, Unsupported> {
+        self.fresh(dims).map_err(|reason| node.refuse(reason))
+    }
+
+    /// Says where the node's output `index` is.
+    pub(crate) fn bind(&mut self, node: &Node, index: usize, known: Known) {
+        if let Some(id) = node.outputs.get(index).copied().flatten() {
+            self.known.insert(id, known);
+        }
+    }
+
+    pub(crate) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// The only user of the node's only output, for the node to take in: see [`Compiler::take`].
+    pub(crate) fn next(&self, node: &Node) -> Option<(usize, &'g Node)> {
+        let [Some(output)] = node.outputs[..] else { return None };
+        let index = self.graph.only_user(output).filter(|_| self.joins)?;
+        Some((index, &self.graph.nodes[index]))
+    }
+
+    /// Marks a node as done by the one before it, which binds its output.
+    pub(crate) fn take(&mut self, index: usize) {
+        self.taken[index] = true;
+    }
+}

@@ -1,0 +1,45 @@
+//! What each operator becomes.
+
+mod dense;
+mod elementwise;
+mod rows;
+
+use super::compile::{Compiler, Known, Place};
+use super::graph::Node;
+use super::unsupported::Unsupported;
+
+/// Steps for the node, and the places of its outputs; or the reason why there are none.
+pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
+    if let Some(op) = elementwise::unary_op(c, node)? {
+        return elementwise::unary(c, node, op);
+    }
+    if let Some(op) = elementwise::binary_op(node) {
+        return elementwise::binary(c, node, op);
+    }
+    match node.operator.as_str() {
+        "Gemm" => dense::gemm(c, node),
+        "MatMul" => dense::mat_mul(c, node),
+        "Identity" | "Dropout" => {
+            let known = c.known(node, 0)?.clone();
+            c.bind(node, 0, known);
+            Ok(())
+        }
+        "Softmax" | "LogSoftmax" => rows::softmax(c, node),
+        _ => Err(node.refuse("is not supported")),
+    }
+}
+
+/// An axis of a value of `rank` dimensions; negative ones count from the end.
+fn axis(node: &Node, value: i64, rank: usize) -> Result<usize, Unsupported> {
+    let rank = i64::try_from(rank).unwrap_or(i64::MAX);
+    let place = if value < 0 { value.saturating_add(rank) } else { value };
+    let inside = (0..rank).contains(&place);
+    let refused = || node.refuse(format!("has axis {value} for {rank} dimensions"));
+    if inside { Ok(place as usize) } else { Err(refused()) }
+}
+
+/// The node's first output is that place.
+fn give(c: &mut Compiler<'_>, node: &Node, place: Place) -> Result<(), Unsupported> {
+    c.bind(node, 0, Known::Place(place));
+    Ok(())
+}

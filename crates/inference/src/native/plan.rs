@@ -1,0 +1,71 @@
+//! A compiled graph: steps over one arena, in a straight line.
+
+use super::dense::{self, Dense};
+use super::elementwise::{self, Binary, Unary};
+use super::moves::{self, Copies};
+use super::rows::{self, Softmax};
+use super::simd::{self, Kernel, Lanes, Line};
+use std::ops::Range;
+
+/// What a model's runs do, and where. Every value has a place in the arena that starts on a line;
+/// a step reads places that lie before the one it writes.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// Constants that steps take as values stand in it from the start; zeros elsewhere.
+    pub(crate) arena: Vec<Line>,
+    pub(crate) input: Range<usize>,
+    pub(crate) output: Range<usize>,
+}
+
+/// One kernel with its places, which are counted in numbers from the arena's beginning.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Dense(Dense),
+    Unary(Unary),
+    Binary(Binary),
+    Copies(Copies),
+    Softmax(Softmax),
+}
+
+impl Step {
+    #[inline(always)]
+    fn run<L: Lanes>(&self, l: L, arena: &mut [f32]) {
+        match self {
+            Self::Dense(step) => dense::run(l, step, arena),
+            Self::Unary(step) => elementwise::unary(l, step, arena),
+            Self::Binary(step) => elementwise::binary(l, step, arena),
+            Self::Copies(step) => moves::run(step, arena),
+            Self::Softmax(step) => rows::softmax(l, step, arena),
+        }
+    }
+}
+
+/// All steps over the arena, for [`simd::dispatch`].
+pub(crate) struct Run<'a> {
+    pub(crate) steps: &'a [Step],
+    pub(crate) arena: &'a mut [Line],
+}
+
+impl Kernel for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let arena = simd::flat_mut(self.arena);
+        for step in self.steps {
+            step.run(lanes, arena);
+        }
+    }
+}
+
+/// What stands in `from`, and `to` to write to: it begins where `from` ends or later.
+#[inline(always)]
+pub(crate) fn apart(
+    arena: &mut [f32],
+    from: Range<usize>,
+    to: Range<usize>,
+) -> (&[f32], &mut [f32]) {
+    let (before, after) = arena.split_at_mut(to.start);
+    (&before[from], &mut after[..to.end - to.start])
+}
