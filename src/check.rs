@@ -33,7 +33,7 @@ struct Value {
 
 /// Runs the command.
 pub fn run(args: CheckArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let config = Config::resolve(&args.config, &args.scoring)?;
     let mut problems = Vec::new();
     let model = replay::load_model(&config)?;
     if let Some(names) = &config.features
@@ -82,6 +82,7 @@ fn values(config: &Config) -> Vec<Value> {
         .map_or(replay::BUNDLED_MODEL.to_owned(), |path| path.display().to_string());
     let mut values = vec![
         value("model.path", model, config.model_origin),
+        value("model.engine", config.engine.to_string(), config.engine_origin),
         value("policy.enter", config.thresholds.0.to_string(), config.policy_origins.0),
         value("policy.exit", config.thresholds.1.to_string(), config.policy_origins.1),
         value(

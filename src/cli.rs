@@ -5,8 +5,9 @@ mod parse;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
-use parse::{parse_cores, parse_decimal};
+use parse::{parse_cores, parse_decimal, parse_engine};
 use std::path::PathBuf;
+use tickhawk_inference::Engine;
 use tickhawk_market::Decimal;
 use tickhawk_venue::Venue;
 
@@ -110,6 +111,24 @@ pub struct ConfigArgs {
     pub tick_size: Option<Decimal>,
 }
 
+/// What scores, and on what.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ScoringArgs {
+    /// The model; without one, the config's, else the bundled one.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// What a model runs on.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct EngineArgs {
+    /// What the model runs on: `auto` is the native engine where it can, else ONNX Runtime.
+    #[arg(long, value_name = "auto|native|onnxruntime", value_parser = parse_engine)]
+    pub engine: Option<Engine>,
+}
+
 /// `tickhawk replay`
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -119,9 +138,8 @@ pub struct ReplayArgs {
     pub venue: VenueArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// The model; without one, the config's, else the bundled one.
-    #[arg(long, value_name = "M")]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub scoring: ScoringArgs,
     /// Who calls the two steps.
     #[arg(long, value_enum, default_value_t = Runner::Inline)]
     pub runner: Runner,
@@ -274,6 +292,8 @@ pub struct StampArgs {
 pub struct ModelCheckArgs {
     /// The ONNX file.
     pub model: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// As one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -284,9 +304,8 @@ pub struct ModelCheckArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// The model; without one, the config's, else the bundled one.
-    #[arg(long, value_name = "M")]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub scoring: ScoringArgs,
     /// Cores that a run would pin its threads to.
     #[arg(long, value_name = "M,I", value_parser = parse_cores)]
     pub cores: Option<tickhawk_engine::Cores>,

@@ -10,12 +10,13 @@ use std::{
 use tickhawk_book::BookLimits;
 use tickhawk_engine::MarketOptions;
 use tickhawk_feature::{IMBALANCE_BUCKETS, Microprice, PlanOptions, SPREADS, VpinOptions};
+use tickhawk_inference::Engine;
 use tickhawk_market::Decimal;
 use tickhawk_signal::{ModelId, Policy, Tier};
 use tickhawk_venue::Venue;
 
 use crate::{
-    cli::ConfigArgs,
+    cli::{ConfigArgs, ScoringArgs},
     ladder::{
         self, BreakerSection, FallbackSection, InferenceSection, LadderSections, RuleSection,
     },
@@ -57,6 +58,8 @@ struct ConfigFile {
 struct ModelSection {
     /// The ONNX file; relative to the config's folder.
     path: Option<PathBuf>,
+    /// What it runs on: `auto`, `native` or `onnxruntime`.
+    engine: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -131,6 +134,10 @@ pub struct Config {
     pub model: Option<PathBuf>,
     /// Who named it.
     pub model_origin: Origin,
+    /// What the model runs on.
+    pub engine: Engine,
+    /// Who said so.
+    pub engine_origin: Origin,
     /// The feature plan, if one is named.
     pub features: Option<Vec<String>>,
     /// What the plan is compiled with.
@@ -171,7 +178,7 @@ const DEFAULT_THRESHOLDS: (f32, f32) = (0.2, 0.05);
 
 impl Config {
     /// Defaults, then the file, then the flags.
-    pub fn resolve(args: &ConfigArgs, model: Option<&Path>) -> Result<Self> {
+    pub fn resolve(args: &ConfigArgs, scoring: &ScoringArgs) -> Result<Self> {
         let (file, folder) = match &args.config {
             None => (ConfigFile::default(), PathBuf::new()),
             Some(path) => {
@@ -192,12 +199,14 @@ impl Config {
             bail!("config `book.crossed_messages` is 0: 1 is the strictest");
         }
         let model_path = file.model.path.as_ref().map(|path| folder.join(path));
+        let said = file.model.engine.as_deref().map(|word| engine("model.engine", word));
+        let engine = said.transpose()?;
+        let origin = |flag: bool, file: bool| if flag { Origin::Flag } else { said_in(file) };
         Ok(Self {
-            model_origin: match model {
-                Some(_) => Origin::Flag,
-                None => said_in(model_path.is_some()),
-            },
-            model: model.map(Path::to_owned).or(model_path),
+            model_origin: origin(scoring.model.is_some(), model_path.is_some()),
+            model: scoring.model.clone().or(model_path),
+            engine_origin: origin(scoring.engine.engine.is_some(), engine.is_some()),
+            engine: scoring.engine.engine.or(engine).unwrap_or_default(),
             plan: plan_options(&file.features)?,
             feature_section: file.features.clone(),
             features: file.features.names,
@@ -226,18 +235,27 @@ impl Config {
         })
     }
 
-    /// A config file that resolves to this config, with the models of that run's record and that one
-    /// lane.
-    pub fn to_toml(&self, run: &str, lane: LaneSection) -> Result<String> {
+    /// A config file that resolves to this config, with the models of that run's record, the engines
+    /// that run them, and that one lane.
+    pub fn to_toml(
+        &self,
+        run: &str,
+        models: &[(Tier, Engine)],
+        lane: LaneSection,
+    ) -> Result<String> {
         let tick_size = |tick: &Decimal| Some(tick_text(*tick));
         let instruments = self.tick_sizes.iter().map(|(symbol, tick)| {
             (symbol.clone(), InstrumentSection { tick_size: tick_size(tick) })
         });
         let primary = ladder::model_file(run, ModelId::first_of(Tier::Primary));
+        let engine = |tier: Tier| {
+            let found = models.iter().find(|(stands, _)| *stands == tier);
+            found.map(|(_, engine)| engine.to_string())
+        };
         let LadderSections { inference, fallback, rule, breaker } =
-            ladder::recorded(&self.ladder, run);
+            ladder::recorded(&self.ladder, run, engine(Tier::Fallback));
         let file = ConfigFile {
-            model: ModelSection { path: Some(primary) },
+            model: ModelSection { path: Some(primary), engine: engine(Tier::Primary) },
             inference,
             fallback,
             rule,
@@ -277,6 +295,12 @@ fn read(path: &Path) -> Result<ConfigFile> {
     let text =
         fs::read_to_string(path).with_context(|| format!("reading config `{}`", path.display()))?;
     toml::from_str(&text).with_context(|| format!("in config `{}`", path.display()))
+}
+
+/// An engine from its word; `key` is where it stands in the config.
+pub fn engine(key: &str, word: &str) -> Result<Engine> {
+    let wanted = || format!("config `{key}` is `{word}`: wanted auto, native or onnxruntime");
+    Engine::parse(word).with_context(wanted)
 }
 
 fn tick_sizes(instruments: &BTreeMap<String, InstrumentSection>) -> Result<Vec<(String, Decimal)>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Outcome,
-    cli::FeaturesArgs,
+    cli::{FeaturesArgs, ScoringArgs},
     config::Config,
     report::{self, notices_summary},
     session::Recording,
@@ -36,7 +36,8 @@ const BITS: usize = 64;
 
 /// Runs the command.
 pub fn run(args: FeaturesArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let scoring = ScoringArgs { model: args.model.clone(), ..ScoringArgs::default() };
+    let config = Config::resolve(&args.config, &scoring)?;
     let contract = match &config.model {
         Some(path) => Some(Contract::parse(&ModelFile::read(path)?)?),
         None => None,

@@ -1,6 +1,6 @@
 //! The ladder of tiers: which models score, by when, and what answers when they do not.
 
-use crate::{books::hex, config::Config, replay};
+use crate::{books::hex, config::Config, replay, report};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,6 +21,8 @@ use tickhawk_signal::{ModelId, Policy, Tier};
 pub struct FallbackSection {
     /// The ONNX file; relative to the config's folder.
     pub path: Option<PathBuf>,
+    /// What it runs on: `auto`, `native` or `onnxruntime`.
+    engine: Option<String>,
     /// How long one of its answers may take.
     budget_us: Option<f64>,
     /// Repeat its score while no feature moved further than this.
@@ -119,7 +121,11 @@ impl Ladder {
         }];
         if let Some(path) = &fallback.path {
             let path = &config.folder.join(path);
-            let model = Model::load(path, &RuntimeOptions::default()).context("the fallback")?;
+            let engine = fallback.engine.as_deref();
+            let engine = engine.map(|word| crate::config::engine("fallback.engine", word));
+            let engine = engine.transpose()?.unwrap_or(config.engine);
+            let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+            let model = Model::load(path, &options).context("the fallback")?;
             names.add(ModelId::first_of(Tier::Fallback), ModelName::of(&model));
             let policy = policy("fallback", fallback.enter, fallback.exit, config.thresholds)?;
             tiers.push(TierOptions {
@@ -147,7 +153,7 @@ impl Ladder {
     pub fn describe(&self) -> String {
         let words = self.tiers.iter().map(|tier| match &tier.scorer {
             Scorer::Model(model) => {
-                format!("model {} {} on {}", model.name(), model.version(), model.engine())
+                format!("model {}", report::model_text(model))
             }
             Scorer::Rule(feature) => format!("rule {feature}"),
         });
@@ -279,11 +285,12 @@ pub fn model_file(run: &str, id: ModelId) -> PathBuf {
     .into()
 }
 
-/// The fallback's path in the config of a run's record.
-pub fn recorded(sections: &LadderSections, run: &str) -> LadderSections {
+/// The sections in the config of a run's record: its own copy of the fallback, and what ran it.
+pub fn recorded(sections: &LadderSections, run: &str, engine: Option<String>) -> LadderSections {
     let mut sections = sections.clone();
-    let fallback = &mut sections.fallback.path;
+    let fallback = &mut sections.fallback;
     let file = |_: PathBuf| model_file(run, ModelId::first_of(Tier::Fallback));
-    *fallback = fallback.take().map(file);
+    fallback.path = fallback.path.take().map(file);
+    fallback.engine = engine;
     sections
 }

@@ -3,7 +3,10 @@
 use crate::{
     Outcome,
     books::{self, Paths},
-    cli::live::{FeedArgs, LiveArgs, RecordArgs},
+    cli::{
+        ScoringArgs,
+        live::{FeedArgs, LiveArgs, RecordArgs},
+    },
     config::Config,
     ladder::{Ladder, ModelNames},
     lanes::Lane,
@@ -34,7 +37,7 @@ const SHOWN: u64 = 5;
 
 /// Runs `tickhawk live`.
 pub fn run(args: LiveArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let config = Config::resolve(&args.config, &args.scoring)?;
     let lanes = Lane::resolve(&config, &args.feed)?;
     let stop = shutdown::install()?;
     let (out, shown) = match &args.signals {
@@ -52,7 +55,7 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
 
 /// Runs `tickhawk record`.
 pub fn record(args: RecordArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, None)?;
+    let config = Config::resolve(&args.config, &ScoringArgs::default())?;
     let lanes = Lane::resolve(&config, &args.feed)?;
     let stop = shutdown::install()?;
     let run = |lane: &Lane| record_lane(lane, &config, &args, &stop);

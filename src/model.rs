@@ -38,7 +38,7 @@ fn stamp(args: &StampArgs) -> Result<Outcome> {
         }
     };
     let outputs: Result<Vec<_>, InferenceError> =
-        inputs.iter().map(|row| model.run(row).map(values)).collect();
+        inputs.iter().map(|row| model.run(row).map(Output::numbers)).collect();
     let golden = Golden { inputs, outputs: outputs.context("running the golden inputs")? };
     let features = args.features.iter().map(|name| name.trim().to_owned()).collect();
     let label = args.label.clone();
@@ -48,13 +48,6 @@ fn stamp(args: &StampArgs) -> Result<Outcome> {
     fs::write(&args.out, bytes).with_context(|| format!("writing `{}`", args.out.display()))?;
     eprintln!("`{}` expects schema {}", args.out.display(), contract.schema());
     Ok(Outcome::Done)
-}
-
-fn values(output: Output) -> Vec<f32> {
-    match output {
-        Output::Classes { down, flat, up } => vec![down, flat, up],
-        Output::Value(value) => vec![value],
-    }
 }
 
 /// Numbers around zero from a linear congruential generator: any inputs prove the graph.
@@ -73,6 +66,7 @@ pub struct ModelCard {
     name: String,
     version: String,
     engine: String,
+    engine_reason: Option<String>,
     sha256: String,
     schema: String,
     label: String,
@@ -91,6 +85,7 @@ impl ModelCard {
             name: model.name().to_owned(),
             version: model.version().to_owned(),
             engine: model.engine().to_owned(),
+            engine_reason: model.engine_reason().map(ToOwned::to_owned),
             sha256: model.sha256().to_owned(),
             schema: contract.schema().to_owned(),
             label: contract.label().to_owned(),
@@ -105,6 +100,9 @@ impl ModelCard {
     /// As text for people.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "model      {} {} on {}", self.name, self.version, self.engine)?;
+        if let Some(reason) = &self.engine_reason {
+            writeln!(out, "not native {reason}")?;
+        }
         writeln!(out, "sha256     {}", self.sha256)?;
         writeln!(out, "schema     {}", self.schema)?;
         writeln!(out, "label      {} in {} ms", self.label, self.horizon_ms)?;
@@ -118,7 +116,9 @@ impl ModelCard {
 }
 
 fn check(args: &ModelCheckArgs) -> Result<Outcome> {
-    let model = match Model::load(&args.model, &RuntimeOptions::default()) {
+    let engine = args.engine.engine.unwrap_or_default();
+    let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+    let model = match Model::load(&args.model, &options) {
         Ok(model) => model,
         // The file was read and is not what it should be: a check that failed.
         Err(error @ InferenceError::Refused { .. }) => {

@@ -64,7 +64,9 @@ impl RecordingRun {
         fs::create_dir_all(folder).with_context(doing)?;
         let started_at = tickhawk_feed::unix_now();
         let run = claim(folder, lane, started_at).with_context(doing)?;
-        let text = config.to_toml(&run, lane.section())?;
+        let models = ladder.iter().flat_map(|ladder| ladder.models());
+        let models: Vec<_> = models.map(|(tier, model)| (tier, model.engine_kind())).collect();
+        let text = config.to_toml(&run, &models, lane.section())?;
         fs::write(folder.join(format!("{run}.toml")), text).with_context(doing)?;
         let header = Header {
             started_at,

@@ -32,7 +32,7 @@ const SHOWN: u64 = 5;
 
 /// Runs the command.
 pub fn run(args: ReplayArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, args.model.as_deref())?;
+    let config = Config::resolve(&args.config, &args.scoring)?;
     let files = match args.files.is_empty() {
         true => vec![bundled(BUNDLED_RECORDING)?],
         false => args.files.clone(),
@@ -164,7 +164,7 @@ pub fn load_model(config: &Config) -> Result<Model> {
         Some(path) => path.clone(),
         None => bundled(BUNDLED_MODEL)?,
     };
-    Ok(Model::load(&path, &RuntimeOptions::default())?)
+    Ok(Model::load(&path, &RuntimeOptions { engine: config.engine, ..RuntimeOptions::default() })?)
 }
 
 /// Whether loading ONNX Runtime hung, in which case its thread is still inside it.

@@ -6,6 +6,7 @@ use std::{
     io::{self, BufWriter, StdoutLock},
 };
 use tickhawk_engine::{InstrumentReport, MarketStage, TickSource};
+use tickhawk_inference::Model;
 use tickhawk_market::{BookState, ConnectionId, Decimal, DecimalText, StaleCause};
 use tickhawk_venue::{Counts, DecodeError};
 
@@ -173,4 +174,11 @@ fn tick_warning(report: &InstrumentReport, contract_tick_size: Option<Decimal>) 
         ),
         _ => {}
     }
+}
+
+/// A model as a run names it at its start: `mlp 1 on native avx512`, and why it is not native.
+pub fn model_text(model: &Model) -> String {
+    let reason = model.engine_reason().map(|reason| format!(" (not native: {reason})"));
+    let reason = reason.unwrap_or_default();
+    format!("{} {} on {}{reason}", model.name(), model.version(), model.engine())
 }

@@ -3,7 +3,7 @@
 use crate::{
     Outcome as Ended,
     cli::{
-        ConfigArgs,
+        ConfigArgs, EngineArgs, ScoringArgs,
         live::{FeedArgs, VerifyArgs},
     },
     config::Config,
@@ -31,7 +31,8 @@ pub fn run(args: VerifyArgs) -> Result<Ended> {
     let mut out = report::stdout();
     let mut all_agree = true;
     for run in &runs {
-        let verdict = verify(run).with_context(|| format!("verifying run `{}`", run.name))?;
+        let verdict =
+            verify(run, args.engine).with_context(|| format!("verifying run `{}`", run.name))?;
         all_agree &= verdict.agrees;
         if args.json {
             writeln!(out, "{}", sonic_rs::to_string(&verdict)?)?;
@@ -67,7 +68,7 @@ struct Divergence {
     replayed: String,
 }
 
-fn verify(run: &Run) -> Result<Verdict> {
+fn verify(run: &Run, engine: EngineArgs) -> Result<Verdict> {
     if run.outcomes.is_empty() {
         bail!(
             "it was recorded without a model, so there is nothing to compare\nhint: `live \
@@ -75,7 +76,8 @@ fn verify(run: &Run) -> Result<Verdict> {
         );
     }
     let path = run.folder.join(format!("{}.toml", run.name));
-    let config = Config::resolve(&ConfigArgs { config: Some(path), tick_size: None }, None)?;
+    let scoring = ScoringArgs { model: None, engine };
+    let config = Config::resolve(&ConfigArgs { config: Some(path), tick_size: None }, &scoring)?;
     let lanes = Lane::resolve(&config, &FeedArgs::default())?;
     let [lane] = lanes.as_slice() else { bail!("its config has {} lanes, wanted 1", lanes.len()) };
     let ladder = Ladder::load(&config)?;

@@ -1,7 +1,7 @@
 //! The commands with sockets.
 
 use super::{
-    ConfigArgs, VenueArgs,
+    ConfigArgs, EngineArgs, ScoringArgs, VenueArgs,
     parse::{parse_duration, parse_pace, parse_pins},
 };
 use clap::Args;
@@ -64,9 +64,8 @@ pub struct LiveArgs {
     pub feed: FeedArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// The model; without one, the config's, else the bundled one.
-    #[arg(long, value_name = "M")]
-    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub scoring: ScoringArgs,
     /// Record into this folder all that `verify` needs.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
@@ -95,6 +94,9 @@ pub struct RecordArgs {
 pub struct VerifyArgs {
     /// What `live --record` wrote.
     pub folder: PathBuf,
+    /// Another engine than the one that ran: bits may differ then.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// As one JSON object a run.
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 use super::live::Pins;
 use std::time::Duration;
+use tickhawk_inference::Engine;
 use tickhawk_market::Decimal;
 use tickhawk_simulator::Pace;
 
@@ -11,6 +12,10 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
         Ok(_) => Err("wanted more than zero".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+pub fn parse_engine(text: &str) -> Result<Engine, String> {
+    Engine::parse(text).ok_or_else(|| "wanted auto, native or onnxruntime".to_owned())
 }
 
 pub fn parse_cores(text: &str) -> Result<tickhawk_engine::Cores, String> {

@@ -1,6 +1,6 @@
 //! What can go wrong, said so that the reader can act.
 
-use crate::LibraryError;
+use crate::{LibraryError, Unsupported};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -177,6 +177,12 @@ pub enum Refusal {
     /// A model that carries state from run to run.
     #[error("declares `tickhawk.state`: stateful models are not supported yet")]
     Stateful,
+    /// The native engine was asked for, and does not run this graph.
+    #[error(
+        "is not run by the native engine: {0}\nhint: with `engine = \"auto\"` such a model runs on \
+         ONNX Runtime"
+    )]
+    Native(Unsupported),
     /// The model's own example does not come out: it was altered after stamping, or this runtime
     /// computes it differently.
     #[error(
@@ -201,6 +207,15 @@ impl Refusal {
     /// As an error about the model at `path`.
     pub fn of(self, path: impl Into<PathBuf>) -> InferenceError {
         InferenceError::Refused { path: path.into(), refusal: Box::new(self) }
+    }
+
+    /// Why the native engine does not run the model, in one line.
+    pub(crate) fn reason(&self) -> String {
+        let text = match self {
+            Self::Native(unsupported) => unsupported.to_string(),
+            other => other.to_string(),
+        };
+        text.lines().next().unwrap_or_default().to_owned()
     }
 }
 

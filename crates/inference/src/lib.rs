@@ -1,13 +1,14 @@
-//! ONNX models: the contract in the file, and runs over ONNX Runtime.
+//! ONNX models: the contract in the file, and runs on the native engine or over ONNX Runtime.
 //!
 //! Contract: after [`Model::load`], [`Model::run`] allocates nothing on Rust's side, takes no lock,
 //! reads no clock, starts no thread and never spins; what ONNX Runtime itself allocates is not
-//! visible from here. Loading is cold: it reads the file, starts the runtime once per process and
-//! proves the model on its own golden table. A model is [`Send`] and used by one thread at a time.
+//! visible from here. Loading is cold: it reads the file, compiles its graph for the native engine
+//! or starts the runtime (once per process), and proves the model on its own golden table. A model is [`Send`] and used by one thread at a time.
 //! Bounds: [`MODEL_BYTES_MAX`], [`FEATURES_MAX`], [`STEPS_MAX`].
 //!
 //! Three ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
 //! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs.
+//! [`Engine`] says which: a [`NativeModel`] where the graph compiles to one, else an [`OrtModel`].
 //!
 //! ```
 //! use tickhawk_inference::{Contract, Model, ModelFile, Output, RuntimeOptions, example};
@@ -34,6 +35,7 @@
 #![deny(unsafe_code)]
 
 mod contract;
+mod engine;
 mod error;
 pub mod example;
 mod library;
@@ -50,6 +52,7 @@ mod sys;
 mod value;
 
 pub use contract::{Contract, Golden};
+pub use engine::Engine;
 pub use error::{FeatureMismatch, InferenceError, OrderDifference, Refusal};
 pub use library::{Runtime, RuntimeOptions};
 pub use library_error::LibraryError;

@@ -7,7 +7,7 @@
 //! and if it hangs in a constructor it keeps the dynamic linker's lock, so that nothing else can be
 //! loaded and a normal exit waits for it too; see [`LibraryError::TimedOut`].
 
-use crate::{LibraryError, sys};
+use crate::{Engine, LibraryError, sys};
 use ort::environment::Environment;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -17,9 +17,11 @@ use std::{env, thread};
 /// The library the build script found; empty if it found none.
 const BUILT_WITH: &str = env!("TICKHAWK_ORT_DYLIB");
 
-/// How ONNX Runtime is to be loaded.
+/// Which engine is to run a model, and how ONNX Runtime is to be loaded where it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeOptions {
+    /// By default the native engine where it runs the model, else ONNX Runtime.
+    pub engine: Engine,
     /// The library file. By default that of the environment variable `ORT_DYLIB_PATH`, and
     /// without it the one found when this program was built.
     pub library: Option<PathBuf>,
@@ -29,7 +31,7 @@ pub struct RuntimeOptions {
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        Self { library: None, load_timeout: Duration::from_secs(10) }
+        Self { engine: Engine::Auto, library: None, load_timeout: Duration::from_secs(10) }
     }
 }
 

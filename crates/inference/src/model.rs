@@ -1,6 +1,6 @@
 //! A model as the engine holds it: checked, warm, and with its name.
 
-use crate::onnx_runtime::OrtModel;
+use crate::engine::{Engine, Runner};
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::{Contract, InferenceError, ModelFile, Output, Refusal, RuntimeOptions};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 /// sum in another order, which moves the last digits.
 pub const GOLDEN_TOLERANCE: f32 = 1e-5;
 
-/// Runs at load, before the first real one: the runtime's memory arena settles within a few.
+/// Runs at load, before the first real one: caches and the runtime's memory arena settle within a
+/// few.
 const WARM_UP_RUNS: u32 = 100;
 
 /// A model file that keeps its contract, loaded and proven on its own golden table.
@@ -20,7 +21,8 @@ pub struct Model {
     name: String,
     version: String,
     contract: Contract,
-    engine: OrtModel,
+    runner: Runner,
+    engine_reason: Option<String>,
 }
 
 impl Model {
@@ -34,12 +36,11 @@ impl Model {
         let contract = Contract::parse(file)?;
         let signature = Signature::of(file)?;
         contract.check_signature(&signature).map_err(|refusal| refusal.of(file.path()))?;
-        let mut engine = OrtModel::load(file, options)?;
-        engine.check_golden(contract.golden(), GOLDEN_TOLERANCE)?;
-        engine.warm_up(WARM_UP_RUNS)?;
+        let (mut runner, engine_reason) = Runner::choose(file, contract.golden(), options)?;
+        runner.warm_up(WARM_UP_RUNS)?;
         let (name, version) = name_and_version(file.path());
         let path = file.path().to_path_buf();
-        Ok(Self { path, sha256: file.sha256(), name, version, contract, engine })
+        Ok(Self { path, sha256: file.sha256(), name, version, contract, runner, engine_reason })
     }
 
     /// Where it was read.
@@ -75,45 +76,55 @@ impl Model {
 
     /// What it takes.
     pub fn shape(&self) -> Shape {
-        self.engine.shape()
+        self.runner.shape()
     }
 
     /// What it gives.
     pub fn kind(&self) -> OutputKind {
-        self.engine.kind()
+        self.runner.kind()
     }
 
-    /// What runs it, as in `onnxruntime 1.22.1`.
+    /// What runs it, as in `native avx512` or `onnxruntime 1.22.1`.
     pub fn engine(&self) -> &str {
-        self.engine.engine()
+        self.runner.engine()
+    }
+
+    /// Which engine that is: native or ONNX Runtime, never auto.
+    pub fn engine_kind(&self) -> Engine {
+        self.runner.which()
+    }
+
+    /// Why the native engine does not run it; `None` where it does.
+    pub fn engine_reason(&self) -> Option<&str> {
+        self.engine_reason.as_deref()
     }
 
     /// See [`OrtModel::run`].
     #[inline]
     pub fn run(&mut self, input: &[f32]) -> Result<Output, InferenceError> {
-        self.engine.run(input)
+        self.runner.run(input)
     }
 
     /// See [`OrtModel::input_mut`].
     #[inline]
     pub fn input_mut(&mut self) -> &mut [f32] {
-        self.engine.input_mut()
+        self.runner.input_mut()
     }
 
     /// See [`OrtModel::run_in_place`].
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
-        self.engine.run_in_place()
+        self.runner.run_in_place()
     }
 
     /// See [`OrtModel::warm_up`].
     pub fn warm_up(&mut self, count: u32) -> Result<(), InferenceError> {
-        self.engine.warm_up(count)
+        self.runner.warm_up(count)
     }
 
     /// Runs the model's golden table again, see [`OrtModel::check_golden`].
     pub fn check_golden(&mut self, tolerance: f32) -> Result<(), InferenceError> {
-        self.engine.check_golden(self.contract.golden(), tolerance)
+        self.runner.check_golden(self.contract.golden(), tolerance)
     }
 }
 

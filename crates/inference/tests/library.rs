@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use tickhawk_inference::{
-    InferenceError, LibraryError, Model, ModelFile, Runtime, RuntimeOptions, example,
+    Engine, InferenceError, LibraryError, Model, ModelFile, Runtime, RuntimeOptions, example,
 };
 
 fn load(library: &Path) -> Result<Runtime, LibraryError> {
@@ -51,7 +51,11 @@ fn one_runtime_a_process_and_wrong_ones_are_named() {
     let error = load(&text).unwrap_err();
     assert!(matches!(error, LibraryError::AnotherLoaded { .. }), "{error:?}");
     let file = ModelFile::from_bytes("x.onnx", example::regressor(&["a"], 1)).unwrap();
-    let options = RuntimeOptions { library: Some(text), ..RuntimeOptions::default() };
+    let options = RuntimeOptions {
+        engine: Engine::OnnxRuntime,
+        library: Some(text),
+        ..RuntimeOptions::default()
+    };
     let error = Model::from_file(&file, &options).unwrap_err();
     assert!(matches!(error, InferenceError::Library(_)), "{error:?}");
     Model::from_file(&file, &RuntimeOptions::default()).unwrap();

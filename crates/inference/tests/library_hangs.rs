@@ -17,7 +17,12 @@ fn compile(folder: &Path, name: &str, source: &str) -> PathBuf {
 }
 
 fn load(library: PathBuf, load_timeout: Duration) -> LibraryError {
-    Runtime::load(&RuntimeOptions { library: Some(library), load_timeout }).unwrap_err()
+    Runtime::load(&RuntimeOptions {
+        library: Some(library),
+        load_timeout,
+        ..RuntimeOptions::default()
+    })
+    .unwrap_err()
 }
 
 #[test]

@@ -100,6 +100,14 @@ impl NativeModel {
         Output::of(self.kind, self.output())
     }
 
+    /// Runs `count` times on what the input holds, whatever comes out.
+    pub fn warm_up(&mut self, count: u32) -> Result<(), InferenceError> {
+        for _ in 0..count {
+            simd::dispatch(self.isa, Run { steps: &self.plan.steps, arena: &mut self.plan.arena });
+        }
+        Ok(())
+    }
+
     /// Runs every golden row and compares, as [`crate::OrtModel::check_golden`] does.
     pub fn check_golden(&mut self, golden: &Golden, tolerance: f32) -> Result<(), InferenceError> {
         let path = self.path.clone();
