@@ -15,8 +15,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Numbers the arena may hold, in all: a gigabyte is a claim, not a model for microseconds.
+/// Lines the arena may have: 64 MiB.
 const ARENA_LINES_MAX: usize = 4 * ELEMENTS_MAX / LANES;
+
+/// Numbers that folding may make, in all.
+const FOLDED_MAX: usize = 4 * ELEMENTS_MAX;
 
 /// A plan in the making.
 pub(crate) struct Compiler<'g> {
@@ -31,6 +34,8 @@ pub(crate) struct Compiler<'g> {
     joins: bool,
     steps: Vec<Step>,
     arena: Vec<Line>,
+    /// Numbers that were folded so far.
+    folded: usize,
 }
 
 /// What is known of a value.
@@ -75,6 +80,7 @@ impl<'g> Compiler<'g> {
             joins,
             steps: Vec::new(),
             arena: Vec::new(),
+            folded: 0,
         }
     }
 
@@ -109,11 +115,16 @@ impl<'g> Compiler<'g> {
     }
 
     fn node(&mut self, node: &Node) -> Result<(), Unsupported> {
-        if self.joins && self.all_constant(node) {
-            let outputs = match fold::integers(self, node)? {
+        let folded = fold::constant(self, node)?;
+        if folded.is_some() || (self.joins && self.all_constant(node)) {
+            let outputs = match folded {
                 Some(output) => vec![output],
                 None => self.by_running(node)?,
             };
+            self.folded += outputs.iter().map(Tensor::len).sum::<usize>();
+            if self.folded > FOLDED_MAX {
+                return Err(node.refuse("unfolds to more constants than are kept"));
+            }
             for (id, tensor) in node.outputs.iter().zip(outputs) {
                 if let Some(id) = id {
                     self.known.insert(*id, Known::Constant(Rc::new(tensor)));

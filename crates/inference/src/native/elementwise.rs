@@ -22,6 +22,15 @@ pub(crate) struct Binary {
     pub(crate) to: Range<usize>,
 }
 
+/// `to = yes` where `truth` is 1, else `no`, over whole lines.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) truth: Range<usize>,
+    pub(crate) yes: Range<usize>,
+    pub(crate) no: Range<usize>,
+    pub(crate) to: Range<usize>,
+}
+
 /// A function of one number. NaN stays NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum UnaryOp {
@@ -229,5 +238,17 @@ pub(crate) fn binary<L: Lanes>(l: L, step: &Binary, arena: &mut [f32]) {
     let (b, _) = before[step.b.clone()].as_chunks::<LANES>();
     for ((a, b), to) in a.iter().zip(b).zip(to) {
         l.store(step.op.apply(l, l.load(a), l.load(b)), to);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn choice<L: Lanes>(l: L, step: &Choice, arena: &mut [f32]) {
+    let (before, to) = arena.split_at_mut(step.to.start);
+    let (to, _) = to[..step.to.len()].as_chunks_mut::<LANES>();
+    let lines = |range: &Range<usize>| before[range.clone()].as_chunks::<LANES>().0;
+    let both = lines(&step.yes).iter().zip(lines(&step.no));
+    for ((truth, (yes, no)), to) in lines(&step.truth).iter().zip(both).zip(to) {
+        let (truth, yes, no) = (l.load(truth), l.load(yes), l.load(no));
+        l.store(l.select_less(l.splat(0.0), truth, yes, no), to);
     }
 }

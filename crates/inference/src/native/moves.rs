@@ -22,20 +22,20 @@ struct CopyRun {
 }
 
 impl Copies {
-    /// Copies `from[places[i]]` to `to[i]`.
-    pub(crate) fn new(from: Range<usize>, to: Range<usize>, places: &[usize]) -> Self {
+    /// Copies each number from its source in `from` to its target in `to`.
+    pub(crate) fn new(
+        from: Range<usize>,
+        to: Range<usize>,
+        moves: impl Iterator<Item = (usize, usize)>,
+    ) -> Self {
         let mut runs: Vec<CopyRun> = Vec::new();
-        for (target, &source) in places.iter().enumerate() {
-            match runs.last_mut() {
+        for (source, target) in moves {
+            match runs.last_mut().filter(|run| target == run.target + run.count) {
                 Some(run) if run.count == 1 => {
                     run.stride = source as isize - run.source as isize;
                     run.count = 2;
                 }
-                Some(run)
-                    if source as isize == run.source as isize + run.count as isize * run.stride =>
-                {
-                    run.count += 1;
-                }
+                Some(run) if source as isize == run.next_source() => run.count += 1,
                 _ => runs.push(CopyRun { source, target, count: 1, stride: 1 }),
             }
         }
@@ -44,6 +44,12 @@ impl Copies {
 
     pub(crate) fn bytes(&self) -> usize {
         self.runs.len() * size_of::<CopyRun>()
+    }
+}
+
+impl CopyRun {
+    fn next_source(self) -> isize {
+        self.source as isize + self.count as isize * self.stride
     }
 }
 

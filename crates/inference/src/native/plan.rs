@@ -1,7 +1,7 @@
 //! A compiled graph: steps over one arena, in a straight line.
 
 use super::dense::{self, Dense};
-use super::elementwise::{self, Binary, Unary};
+use super::elementwise::{self, Binary, Choice, Unary};
 use super::moves::{self, Copies};
 use super::rows::{self, Softmax};
 use super::simd::{self, Kernel, Lanes, Line};
@@ -24,6 +24,7 @@ pub(crate) enum Step {
     Dense(Dense),
     Unary(Unary),
     Binary(Binary),
+    Choice(Choice),
     Copies(Copies),
     Softmax(Softmax),
 }
@@ -35,6 +36,7 @@ impl Step {
             Self::Dense(step) => dense::run(l, step, arena),
             Self::Unary(step) => elementwise::unary(l, step, arena),
             Self::Binary(step) => elementwise::binary(l, step, arena),
+            Self::Choice(step) => elementwise::choice(l, step, arena),
             Self::Copies(step) => moves::run(step, arena),
             Self::Softmax(step) => rows::softmax(l, step, arena),
         }

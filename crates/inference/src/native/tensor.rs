@@ -2,8 +2,8 @@
 
 use crate::proto::TensorProto;
 
-/// The most numbers one value may have: 64 MiB of float32, far above what answers in microseconds.
-pub(crate) const ELEMENTS_MAX: usize = 1 << 24;
+/// The most numbers one value may have: 16 MiB of float32, far above what answers in microseconds.
+pub(crate) const ELEMENTS_MAX: usize = 1 << 22;
 
 /// A constant. Its data has exactly as many numbers as its dimensions say.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,14 +79,13 @@ impl Numbers {
     }
 }
 
-/// How many numbers there are, `None` beyond [`ELEMENTS_MAX`].
+/// How many numbers there are, `None` beyond [`ELEMENTS_MAX`]. Where a dimension is zero the others
+/// are held to that too.
 pub(crate) fn element_count(dims: &[usize]) -> Option<usize> {
-    // A dimension of zero makes all of it nothing, however large the others claim to be.
-    if dims.contains(&0) {
-        return Some(0);
-    }
-    let product = dims.iter().try_fold(1usize, |product, dim| product.checked_mul(*dim));
-    product.filter(|count| *count <= ELEMENTS_MAX)
+    let others = dims.iter().filter(|dim| **dim > 0);
+    let product = others.copied().try_fold(1usize, usize::checked_mul);
+    let product = product.filter(|count| *count <= ELEMENTS_MAX)?;
+    Some(if dims.contains(&0) { 0 } else { product })
 }
 
 fn numbers(proto: &TensorProto) -> Result<Numbers, String> {

@@ -1,13 +1,13 @@
 //! Operators on each number by itself, and on each two.
 
 use super::super::compile::{Compiler, Place};
-use super::super::elementwise::{Binary, BinaryOp, Unary, UnaryOp};
+use super::super::elementwise::{Binary, BinaryOp, Choice, Unary, UnaryOp};
 use super::super::graph::Node;
 use super::super::moves::Copies;
 use super::super::plan::Step;
 use super::super::tensor::element_count;
 use super::super::unsupported::Unsupported;
-use super::give;
+use super::{give, views};
 
 /// The function of one number that the operator is, if it is one.
 pub(super) fn unary_op(c: &Compiler<'_>, node: &Node) -> Result<Option<UnaryOp>, Unsupported> {
@@ -109,26 +109,13 @@ pub(super) fn pair(
     a: Place,
     b: Place,
 ) -> Result<Place, Unsupported> {
-    let dims = common_dims(&a.dims, &b.dims)
+    let dims = views::common_dims(&a.dims, &b.dims)
         .ok_or_else(|| node.refuse(format!("joins dimensions {:?} and {:?}", a.dims, b.dims)))?;
     let a = spread(c, node, a, &dims)?;
     let b = spread(c, node, b, &dims)?;
     let to = c.allot(node, &dims)?;
     c.push(Step::Binary(Binary { op, a: a.lines(), b: b.lines(), to: to.lines() }));
     Ok(to)
-}
-
-/// What two shapes are spread to: equal dimensions, or one of them 1, from the last on.
-pub(super) fn common_dims(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let dim = |dims: &[usize], axis: usize| {
-        (axis + dims.len()).checked_sub(rank).map_or(1, |axis| dims[axis])
-    };
-    let both = (0..rank).map(|axis| match (dim(a, axis), dim(b, axis)) {
-        (1, other) | (other, 1) => Some(other),
-        (one, other) => Some(one).filter(|_| one == other),
-    });
-    both.collect()
 }
 
 /// The place's numbers repeated to fill `dims`, which they can.
@@ -138,26 +125,36 @@ pub(super) fn spread(
     place: Place,
     dims: &[usize],
 ) -> Result<Place, Unsupported> {
-    if place.len() == element_count(dims).unwrap_or(0) {
+    if Some(place.len()) == element_count(dims) {
         return Ok(Place { dims: dims.to_vec(), ..place });
     }
+    let places = views::spread(node, &place.dims, dims)?.places.unwrap_or_default();
     let to = c.allot(node, dims)?;
-    let places = spread_places(&place.dims, dims);
-    c.push(Step::Copies(Copies::new(place.range(), to.range(), &places)));
+    let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
+    c.push(Step::Copies(Copies::new(place.range(), to.range(), moves)));
     Ok(to)
 }
 
-/// For each number of `to`, which one of `from` it is.
-pub(super) fn spread_places(from: &[usize], to: &[usize]) -> Vec<usize> {
-    let mut places = vec![0];
-    let mut stride = 1;
-    let behind = to.len() - from.len();
-    for axis in (0..to.len()).rev() {
-        let size = axis.checked_sub(behind).map_or(1, |axis| from[axis]);
-        let step = if size == 1 { 0 } else { stride };
-        stride *= size;
-        places =
-            (0..to[axis]).flat_map(|i| places.iter().map(move |place| place + i * step)).collect();
+/// Casts between the types that are float32 here: to float32, of float32 and of truth.
+pub(super) fn cast(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
+    if node.int("to", 0) != i64::from(crate::value::FLOAT32) {
+        return Err(node.refuse("casts what is computed to another type than float32"));
     }
-    places
+    let place = c.place(node, 0)?;
+    give(c, node, place)
+}
+
+/// One of two by the truth of a third.
+pub(super) fn choose(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
+    let places = [c.place(node, 0)?, c.place(node, 1)?, c.place(node, 2)?];
+    let [truth, yes, no] = places.each_ref().map(|place| place.dims.as_slice());
+    let dims = views::common_dims(truth, yes).and_then(|dims| views::common_dims(&dims, no));
+    let dims = dims.ok_or_else(|| node.refuse("joins dimensions that do not go together"))?;
+    let [truth, yes, no] = places;
+    let truth = spread(c, node, truth, &dims)?.lines();
+    let yes = spread(c, node, yes, &dims)?.lines();
+    let no = spread(c, node, no, &dims)?.lines();
+    let to = c.allot(node, &dims)?;
+    c.push(Step::Choice(Choice { truth, yes, no, to: to.lines() }));
+    give(c, node, to)
 }

@@ -3,6 +3,7 @@
 mod dense;
 mod elementwise;
 mod rows;
+pub(crate) mod views;
 
 use super::compile::{Compiler, Known, Place};
 use super::graph::Node;
@@ -16,14 +17,16 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
     if let Some(op) = elementwise::binary_op(node) {
         return elementwise::binary(c, node, op);
     }
+    if let Some(view) = views::of(c, node)? {
+        return views::give_view(c, node, view);
+    }
     match node.operator.as_str() {
         "Gemm" => dense::gemm(c, node),
         "MatMul" => dense::mat_mul(c, node),
-        "Identity" | "Dropout" => {
-            let known = c.known(node, 0)?.clone();
-            c.bind(node, 0, known);
-            Ok(())
-        }
+        "Cast" => elementwise::cast(c, node),
+        "Where" => elementwise::choose(c, node),
+        "Concat" => views::concat(c, node),
+        "Split" => views::split(c, node),
         "Softmax" | "LogSoftmax" => rows::softmax(c, node),
         _ => Err(node.refuse("is not supported")),
     }
