@@ -173,6 +173,18 @@ impl Node {
         Unsupported { operator, node, reason: reason.into() }
     }
 
+    /// The node as the file holds it, without its inputs and outputs.
+    pub(crate) fn proto(&self) -> NodeProto {
+        let (domain, operator) = self.operator.split_once(':').unwrap_or(("", &self.operator));
+        NodeProto {
+            domain: Some(domain.to_owned()),
+            op_type: Some(operator.to_owned()),
+            name: Some(self.name.clone()),
+            attribute: self.attributes.clone(),
+            ..NodeProto::default()
+        }
+    }
+
     /// The input at that place, if it is given.
     pub(crate) fn input(&self, index: usize) -> Option<ValueId> {
         self.inputs.get(index).copied().flatten()

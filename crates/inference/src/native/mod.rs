@@ -13,6 +13,7 @@ mod plan;
 mod rows;
 pub(crate) mod simd;
 mod tensor;
+pub(crate) mod trees;
 mod unsupported;
 
 pub use isa::Isa;
@@ -22,7 +23,7 @@ use crate::contract::Golden;
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::{InferenceError, ModelFile, Output};
 use graph::Graph;
-use plan::{Plan, Run};
+use plan::{Plan, Run, Step};
 use std::path::PathBuf;
 
 /// A model compiled by the native engine. Runs allocate nothing and give the same bits on every
@@ -56,6 +57,11 @@ impl NativeModel {
     pub fn with_isa(mut self, isa: Isa) -> Self {
         assert!(isa.is_available(), "this machine has no {isa}");
         self.isa = isa;
+        for step in &mut self.plan.steps {
+            if let Step::Forest(forest) = step {
+                forest.trees.set_isa(isa);
+            }
+        }
         self.engine = format!("native {isa}");
         self
     }

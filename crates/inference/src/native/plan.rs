@@ -5,6 +5,7 @@ use super::elementwise::{self, Binary, Choice, Unary};
 use super::moves::{self, Copies};
 use super::rows::{self, Softmax};
 use super::simd::{self, Kernel, Lanes, Line};
+use super::trees::TreeEnsemble;
 use std::ops::Range;
 
 /// What a model's runs do, and where. Every value has a place in the arena that starts on a line;
@@ -27,6 +28,15 @@ pub(crate) enum Step {
     Choice(Choice),
     Copies(Copies),
     Softmax(Softmax),
+    Forest(Box<Forest>),
+}
+
+/// Trees over one row, which have kernels of their own.
+#[derive(Debug)]
+pub(crate) struct Forest {
+    pub(crate) trees: TreeEnsemble,
+    pub(crate) from: Range<usize>,
+    pub(crate) to: Range<usize>,
 }
 
 impl Step {
@@ -39,6 +49,10 @@ impl Step {
             Self::Choice(step) => elementwise::choice(l, step, arena),
             Self::Copies(step) => moves::run(step, arena),
             Self::Softmax(step) => rows::softmax(l, step, arena),
+            Self::Forest(step) => {
+                let (input, output) = apart(arena, step.from.clone(), step.to.clone());
+                step.trees.run(input, output);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod dense;
 mod elementwise;
+mod ml;
 mod rows;
 pub(crate) mod views;
 
@@ -28,6 +29,9 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
         "Concat" => views::concat(c, node),
         "Split" => views::split(c, node),
         "Softmax" | "LogSoftmax" => rows::softmax(c, node),
+        "ai.onnx.ml:TreeEnsembleClassifier" | "ai.onnx.ml:TreeEnsembleRegressor" => {
+            ml::trees(c, node)
+        }
         _ => Err(node.refuse("is not supported")),
     }
 }
