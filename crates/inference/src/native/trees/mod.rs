@@ -240,7 +240,8 @@ fn classifier(
     columns: usize,
 ) -> Result<Finish, Unsupported> {
     let transform = transform(attributes)?;
-    let mut base = base_values(attributes, |len| len <= columns)?;
+    let fits = |len| len == 0 || len == columns || (len == 1 && columns == 2);
+    let mut base = base_values(attributes, fits)?;
     if columns > 2 {
         base.resize(columns, 0.0);
         return Ok(Finish::Columns { base, transform });

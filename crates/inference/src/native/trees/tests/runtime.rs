@@ -178,7 +178,7 @@ fn a_target_without_votes_is_zero() {
     }
     let mut lists = Lists::stump(&[(1, 0, 0.3), (2, 0, -0.7), (2, 2, 0.4)], 3);
     lists.is_classifier = true;
-    lists.base = vec![0.1, 0.2];
+    lists.base = vec![0.1, 0.2, 0.3];
     check(&lists, 1, &[vec![0.5], vec![0.75]], 0.0);
 }
 
