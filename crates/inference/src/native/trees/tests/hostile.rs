@@ -150,7 +150,7 @@ fn corrupt(lists: &mut Lists, rng: &mut Draw) {
         1 => lists.node_ids[at] = number,
         2 => lists.modes[at] = MODES[rng.below(6)],
         3 => lists.modes[at] = "LEAF",
-        4 => lists.features[at] = number,
+        4 => lists.features.iter_mut().skip(at).take(1).for_each(|feature| *feature = number),
         5 => lists.values[at] = [f32::NAN, f32::INFINITY, 0.0][rng.below(3)],
         6 => lists.true_ids[at] = number,
         7 => lists.false_ids[at] = number,
