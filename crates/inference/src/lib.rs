@@ -9,6 +9,9 @@
 //! Three ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
 //! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs.
 //! [`Engine`] says which: a [`NativeModel`] where the graph compiles to one, else an [`OrtModel`].
+//! Four ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
+//! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs; a
+//! [`Store`] is a folder of models in which one version of each is in use.
 //!
 //! ```
 //! use tickhawk_inference::{Contract, Model, ModelFile, Output, RuntimeOptions, example};
@@ -48,6 +51,8 @@ mod output;
 mod proto;
 mod signature;
 mod stamp;
+mod store;
+mod store_error;
 mod sys;
 mod value;
 
@@ -63,6 +68,8 @@ pub use onnx_runtime::OrtModel;
 pub use output::Output;
 pub use signature::{FEATURES_MAX, OutputKind, STEPS_MAX, Shape, Signature};
 pub use stamp::stamp;
+pub use store::{InUse, Store};
+pub use store_error::StoreError;
 pub use value::{Dim, ValueInfo, ValueKind};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod contracts;
 mod files;
 mod runs;
 mod stamps;
+mod stores;
 
 use crate::example::{linear, node, tensor_value, unstamped};
 use crate::proto::{GraphProto, ModelProto, StringStringEntryProto};
