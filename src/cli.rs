@@ -1,10 +1,12 @@
 //! The command line.
 
 pub mod live;
+pub mod model;
 mod parse;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
+use model::ModelArgs;
 use parse::{parse_cores, parse_decimal, parse_engine};
 use std::path::PathBuf;
 use tickhawk_inference::Engine;
@@ -63,9 +65,9 @@ pub enum Command {
     ///
     /// Example: tickhawk convert session.jsonl.zst --to hftbacktest --out converted/
     Convert(ConvertArgs),
-    /// Stamp a contract into a model file, or check one.
+    /// Stamp, inspect, check, measure, promote and roll back models.
     ///
-    /// Example: tickhawk model check models/mlp/1/model.onnx
+    /// Example: tickhawk model promote trained.onnx --name obi --budget-us 50
     Model(ModelArgs),
     /// Print the resolved config and where each value came from; check model and cores. Connects
     /// nowhere.
@@ -238,65 +240,6 @@ pub enum Container {
     Hftbacktest,
     /// zstd lines of Tickhawk's own, with connection events and REST replies.
     Tickhawk,
-}
-
-/// `tickhawk model`
-#[derive(Debug, Args)]
-pub struct ModelArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: ModelCommand,
-}
-
-/// What to do with a model.
-#[derive(Debug, Subcommand)]
-pub enum ModelCommand {
-    /// Write a contract into an ONNX file.
-    ///
-    /// Example: tickhawk model stamp raw.onnx --out models/obi/1/model.onnx --features obi_5,
-    /// spread_ticks --label mid_sign --horizon-ms 1000 --tick-size 0.10
-    Stamp(StampArgs),
-    /// Check a model's contract, and that its golden table comes out on this machine.
-    ///
-    /// Example: tickhawk model check models/obi/1/model.onnx --json
-    Check(ModelCheckArgs),
-}
-
-/// `tickhawk model stamp`
-#[derive(Debug, Args)]
-pub struct StampArgs {
-    /// The ONNX file.
-    pub model: PathBuf,
-    /// The file to write.
-    #[arg(long, value_name = "F.onnx")]
-    pub out: PathBuf,
-    /// The model's inputs by name, in order.
-    #[arg(long, value_name = "A,B", value_delimiter = ',', required = true)]
-    pub features: Vec<String>,
-    /// What the model predicts, in a word.
-    #[arg(long)]
-    pub label: String,
-    /// How far ahead it predicts.
-    #[arg(long, value_name = "MS")]
-    pub horizon_ms: u64,
-    /// The tick its features were computed with.
-    #[arg(long, value_name = "SIZE", value_parser = parse_decimal)]
-    pub tick_size: Option<Decimal>,
-    /// Inputs of the golden table, as a JSON array of arrays; without it, seeded numbers.
-    #[arg(long, value_name = "F.json")]
-    pub golden_inputs: Option<PathBuf>,
-}
-
-/// `tickhawk model check`
-#[derive(Debug, Args)]
-pub struct ModelCheckArgs {
-    /// The ONNX file.
-    pub model: PathBuf,
-    #[command(flatten)]
-    pub engine: EngineArgs,
-    /// As one JSON object.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `tickhawk check`

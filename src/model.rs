@@ -1,8 +1,13 @@
-//! `tickhawk model`: contracts stamped and checked.
+//! `tickhawk model`: contracts stamped and checked, models measured and put to use.
+
+mod bench;
+mod inspect;
+pub mod prove;
+mod versions;
 
 use crate::{
     Outcome,
-    cli::{ModelArgs, ModelCheckArgs, ModelCommand, StampArgs},
+    cli::model::{ModelArgs, ModelCheckArgs, ModelCommand, StampArgs},
     report::{self, tick_text},
 };
 use anyhow::{Context, Result};
@@ -13,6 +18,7 @@ use std::{
 };
 use tickhawk_inference::{
     Contract, Golden, InferenceError, Model, ModelFile, OrtModel, Output, RuntimeOptions,
+    StoreError,
 };
 
 /// Rows of a golden table that is made up.
@@ -23,6 +29,11 @@ pub fn run(args: ModelArgs) -> Result<Outcome> {
     match args.command {
         ModelCommand::Stamp(args) => stamp(&args),
         ModelCommand::Check(args) => check(&args),
+        ModelCommand::Inspect(args) => inspect::run(&args),
+        ModelCommand::Bench(args) => bench::run(&args),
+        ModelCommand::Promote(args) => versions::promote(&args),
+        ModelCommand::Rollback(args) => versions::roll_back(&args),
+        ModelCommand::List(args) => versions::list(&args),
     }
 }
 
@@ -98,7 +109,7 @@ impl ModelCard {
     }
 
     /// As text for people.
-    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    pub fn print(&self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
         writeln!(out, "model      {} {} on {}", self.name, self.version, self.engine)?;
         if let Some(reason) = &self.engine_reason {
             writeln!(out, "not native {reason}")?;
@@ -120,20 +131,41 @@ fn check(args: &ModelCheckArgs) -> Result<Outcome> {
     let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
     let model = match Model::load(&args.model, &options) {
         Ok(model) => model,
-        // The file was read and is not what it should be: a check that failed.
-        Err(error @ InferenceError::Refused { .. }) => {
-            eprintln!("error: {error}");
-            return Ok(Outcome::CheckFailed);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return refused(error.into()),
     };
     let card = ModelCard::new(&model);
+    say(&card, args.json, |out| card.print(out))
+}
+
+/// On stdout as one JSON object, or for people.
+fn say(
+    row: &impl Serialize,
+    json: bool,
+    print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Outcome> {
     let mut out = report::stdout();
-    if args.json {
-        writeln!(out, "{}", sonic_rs::to_string(&card)?)?;
-    } else {
-        card.print(&mut out)?;
+    match json {
+        true => writeln!(out, "{}", sonic_rs::to_string(row)?)?,
+        false => print(&mut out)?,
     }
     out.flush()?;
     Ok(Outcome::Done)
+}
+
+/// A check that failed, where the model is to blame; an error where it could not be tried.
+fn refused(error: anyhow::Error) -> Result<Outcome> {
+    let says_the_model = match error.downcast_ref() {
+        Some(InferenceError::Read { .. } | InferenceError::Library(_)) => false,
+        Some(_) => true,
+        None => {
+            error.is::<prove::OverBudget>()
+                || error.is::<tickhawk_feature::FeatureError>()
+                || matches!(error.downcast_ref(), Some(StoreError::Taken { .. }))
+        }
+    };
+    if !says_the_model {
+        return Err(error);
+    }
+    eprintln!("error: {}", report::causes(&error));
+    Ok(Outcome::CheckFailed)
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, said so that the reader can act.
 
-use crate::{LibraryError, Unsupported};
+use crate::{LibraryError, Unlike, Unsupported};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -116,6 +116,9 @@ pub enum Refusal {
     /// The model's features are not the ones this build produces.
     #[error("{0}")]
     Features(Box<FeatureMismatch>),
+    /// The model takes or gives something else than the one in whose place it was to come.
+    #[error("{0}")]
+    Unlike(Box<Unlike>),
     /// The feature list and the graph's input disagree.
     #[error("lists {listed} features, but its input is {input}")]
     FeatureCount {

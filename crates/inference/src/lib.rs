@@ -6,11 +6,9 @@
 //! or starts the runtime (once per process), and proves the model on its own golden table. A model is [`Send`] and used by one thread at a time.
 //! Bounds: [`MODEL_BYTES_MAX`], [`FEATURES_MAX`], [`STEPS_MAX`].
 //!
-//! Three ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
-//! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs.
-//! [`Engine`] says which: a [`NativeModel`] where the graph compiles to one, else an [`OrtModel`].
 //! Four ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
-//! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs; a
+//! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs, and
+//! [`Engine`] says which: a [`NativeModel`] where the graph compiles to one, else an [`OrtModel`]; a
 //! [`Store`] is a folder of models in which one version of each is in use.
 //!
 //! ```
@@ -53,6 +51,7 @@ mod signature;
 mod stamp;
 mod store;
 mod store_error;
+mod successor;
 mod sys;
 mod value;
 
@@ -70,6 +69,7 @@ pub use signature::{FEATURES_MAX, OutputKind, STEPS_MAX, Shape, Signature};
 pub use stamp::stamp;
 pub use store::{InUse, Store};
 pub use store_error::StoreError;
+pub use successor::{Incumbent, Unlike};
 pub use value::{Dim, ValueInfo, ValueKind};
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod files;
 mod runs;
 mod stamps;
 mod stores;
+mod successors;
 
 use crate::example::{linear, node, tensor_value, unstamped};
 use crate::proto::{GraphProto, ModelProto, StringStringEntryProto};
