@@ -92,7 +92,7 @@ pub struct RecordingArgs {
 }
 
 /// Whose messages, and which instruments.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct VenueArgs {
     /// Whose messages they are.
     #[arg(long, value_name = "SLUG")]
@@ -103,7 +103,7 @@ pub struct VenueArgs {
 }
 
 /// The model, the features and the rest of the config.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ConfigArgs {
     /// A TOML config; flags stand over it.
     #[arg(long, value_name = "F")]

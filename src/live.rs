@@ -12,6 +12,7 @@ use crate::{
     lanes::Lane,
     listener::{LaneOut, LiveListener, SharedOut, SignalWriter},
     recording_run::{RecordingRun, RunFiles, RunSummary},
+    reload::{self, Changes, Told},
     replay,
     report::{self, notices_summary},
     run_report::{FeedRow, RunReport},
@@ -45,11 +46,13 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
         None => (Box::new(std::io::stdout()) as Box<dyn std::io::Write + Send>, SHOWN),
     };
     let out: SharedOut = Arc::new(Mutex::new(out));
-    let run = |lane: &Lane| -> Result<LaneRun> {
+    let (feed, scoring) = (args.feed.clone(), args.scoring.clone());
+    let changes = reload::watch(Told { config: args.config.clone(), scoring, feed }, &lanes)?;
+    let run = |lane: &Lane, changes: Changes| -> Result<LaneRun> {
         let run = LiveLane::start(lane, &config, &args, &stop)?;
-        run.run(&out, shown).with_context(|| format!("in the lane of {}", lane.venue))
+        run.run(&out, shown, changes).with_context(|| format!("in the lane of {}", lane.venue))
     };
-    let runs = run_lanes(&lanes, &stop, run)?;
+    let runs = run_lanes(&lanes, changes, &stop, run)?;
     finish(&args, &runs)
 }
 
@@ -58,8 +61,13 @@ pub fn record(args: RecordArgs) -> Result<Outcome> {
     let config = Config::resolve(&args.config, &ScoringArgs::default())?;
     let lanes = Lane::resolve(&config, &args.feed)?;
     let stop = shutdown::install()?;
-    let run = |lane: &Lane| record_lane(lane, &config, &args, &stop);
-    let runs = run_lanes(&lanes, &stop, run)?;
+    let feed = args.feed.clone();
+    let changes = reload::watch(
+        Told { config: args.config.clone(), scoring: ScoringArgs::default(), feed },
+        &lanes,
+    )?;
+    let run = |lane: &Lane, changes| record_lane(lane, &config, &args, &stop, changes);
+    let runs = run_lanes(&lanes, changes, &stop, run)?;
     let mut rows = Vec::new();
     let mut right = true;
     for (market, paths, recorded) in &runs {
@@ -74,24 +82,26 @@ pub fn record(args: RecordArgs) -> Result<Outcome> {
 /// One lane on this thread, several on a thread each. The first that fails stops the others.
 fn run_lanes<T: Send>(
     lanes: &[Lane],
+    changes: Vec<Changes>,
     stop: &AtomicBool,
-    run: impl Fn(&Lane) -> Result<T> + Sync,
+    run: impl Fn(&Lane, Changes) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    if let [lane] = lanes {
-        return Ok(vec![run(lane)?]);
+    let mut lanes = lanes.iter().zip(changes);
+    if lanes.len() == 1 {
+        return lanes.map(|(lane, changes)| run(lane, changes)).collect();
     }
     thread::scope(|scope| {
         let run = &run;
-        let spawn = |lane| {
+        let spawn = |(lane, changes)| {
             scope.spawn(move || {
-                let run = run(lane);
+                let run = run(lane, changes);
                 if run.is_err() {
                     stop.store(true, std::sync::atomic::Ordering::Relaxed);
                 }
                 run
             })
         };
-        let threads: Vec<_> = lanes.iter().map(spawn).collect();
+        let threads: Vec<_> = lanes.by_ref().map(spawn).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, Result<T>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
@@ -142,7 +152,7 @@ impl<'a> LiveLane<'a> {
         Ok(Self { lane, config, args, stop, market, decision, names, clock, client, recording })
     }
 
-    fn run(self, out: &SharedOut, shown: u64) -> Result<LaneRun> {
+    fn run(self, out: &SharedOut, shown: u64, changes: Changes) -> Result<LaneRun> {
         let Self { lane, config, args, stop, market, decision, names, .. } = self;
         let Self { clock, client, recording, .. } = self;
         let writer = SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, names.clone());
@@ -151,7 +161,7 @@ impl<'a> LiveLane<'a> {
             Some(run) => run.split(),
             None => Default::default(),
         };
-        let mut source = LiveSource::new(client, recorder.take(), lane.venue);
+        let mut source = LiveSource::new(client, recorder.take(), lane.venue, changes);
         let mut watch = books::Watch(args.feed.books.is_some().then(Paths::default));
         let max_batch = config.ladder.max_batch()?;
         let options = ThreadedOptions { cores: lane.cores, lossy: true, must_pin: true, max_batch };
@@ -215,6 +225,7 @@ fn record_lane(
     config: &Config,
     args: &RecordArgs,
     stop: &Arc<AtomicBool>,
+    changes: Changes,
 ) -> Result<(MarketStage, Paths, RunSummary)> {
     let run = RecordingRun::start(&args.record, lane, config, None)?;
     eprintln!(
@@ -229,7 +240,7 @@ fn record_lane(
     let clock = Clock::new();
     let mut market = MarketStage::new(lane.market_options(config, None), plan, clock.clone());
     let (recorder, _, files) = run.split();
-    let mut source = LiveSource::new(client, recorder, lane.venue);
+    let mut source = LiveSource::new(client, recorder, lane.venue, changes);
     let mut paths = Paths::default();
     let mut wants = Vec::new();
     let ended = loop {

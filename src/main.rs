@@ -14,6 +14,7 @@ mod listener;
 mod live;
 mod model;
 mod recording_run;
+mod reload;
 mod replay;
 mod report;
 mod run_report;

@@ -78,6 +78,7 @@ pub const fn stale_cause_word(cause: StaleCause) -> &'static str {
         StaleCause::TooManyLevels => "too-many-levels",
         StaleCause::Overflow => "overflow",
         StaleCause::Silence => "silence",
+        StaleCause::Removed => "removed",
     }
 }
 

@@ -132,7 +132,7 @@ impl Iterator for SessionTape {
                 RecordKind::RestReply { url, status, body } => {
                     TapeKind::RestReply { url: url.map(str::to_owned), status, body: text(body) }
                 }
-                RecordKind::Timer | RecordKind::Alive => continue,
+                RecordKind::Timer | RecordKind::Wanted(_) | RecordKind::Alive => continue,
             };
             let connection = record.connection.0;
             return Some(TapeRecord { at: record.received_at, connection, kind });

@@ -16,6 +16,10 @@ pub struct Recording {
     session: Session,
     bar: ProgressBar,
     since_redraw: u32,
+    /// The only instruments to be read, whatever the run that was recorded asked for.
+    only: Option<Vec<String>>,
+    /// What the last record says is asked for, as far as it is to be read.
+    wanted: Vec<String>,
 }
 
 impl Recording {
@@ -40,11 +44,14 @@ impl Recording {
             ),
         };
         let bar = progress_bar(session.bytes_total());
-        Ok((Self { session, bar, since_redraw: 0 }, venue))
+        let recording = Self { session, bar, since_redraw: 0, only: None, wanted: Vec::new() };
+        Ok((recording, venue))
     }
 
-    /// How the recording's connections were spread over links, for the stage that reads it.
-    pub fn options(&self, options: MarketOptions) -> MarketOptions {
+    /// How the recording's connections were spread over links, for the stage that reads it; of the
+    /// instruments that options name, no others are read.
+    pub fn options(&mut self, options: MarketOptions) -> MarketOptions {
+        self.only = options.symbols.clone();
         let links = self.session.header().and_then(|header| header.links).unwrap_or(1);
         let shares_ids = options.venue.terms().shares_ids;
         MarketOptions { links: links.clamp(1, LINKS), shares_ids, ..options }
@@ -87,6 +94,12 @@ impl Source for Recording {
             RecordKind::Frame(bytes) => Input::Frame(bytes),
             RecordKind::RestReply { url, status, body } => Input::RestReply { url, status, body },
             RecordKind::Alive => Input::Alive,
+            RecordKind::Wanted(symbols) => {
+                let is_read =
+                    |symbol: &&String| self.only.as_ref().is_none_or(|only| only.contains(*symbol));
+                self.wanted = symbols.iter().filter(is_read).cloned().collect();
+                Input::Wanted(&self.wanted)
+            }
             RecordKind::Timer => Input::Timer,
         };
         let (connection, received_at) = (record.connection, record.received_at);

@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: the first ends the run in order, the second ends the process.
+//! Ctrl-C and SIGTERM: the first ends the run in order, the second ends the process. And SIGHUP, for
+//! whoever has something to do on it.
 
 use anyhow::{Context, Result};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
 };
 use std::{
@@ -37,6 +38,23 @@ pub fn install() -> Result<Arc<AtomicBool>> {
         .spawn(move || watch(&watched))
         .context("starting the shutdown thread")?;
     Ok(stop)
+}
+
+/// Calls this on each SIGHUP, on a thread of its own; several in a row may be one.
+pub fn on_hangup(mut call: impl FnMut() + Send + 'static) -> Result<()> {
+    let told = Arc::new(AtomicBool::new(false));
+    flag::register(SIGHUP, Arc::clone(&told)).context("installing the handler of SIGHUP")?;
+    let listen = move || {
+        loop {
+            thread::sleep(LOOK);
+            if told.swap(false, Ordering::Relaxed) {
+                call();
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("hangup".to_owned());
+    thread.spawn(listen).context("starting the thread of SIGHUP")?;
+    Ok(())
 }
 
 fn watch(stop: &AtomicBool) {

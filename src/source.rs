@@ -1,12 +1,14 @@
 //! A live feed as a source of the engine's records.
 
+use crate::reload::Changes;
 use std::{
     sync::mpsc::{SyncSender, sync_channel},
     thread,
 };
 use tickhawk_capture::{RecordedEvent, Recorder};
 use tickhawk_engine::{Input, MarketStage, Record, Source, Want, WantKind};
-use tickhawk_feed::{Arrival, ArrivalKind, Ask, Client, ClientCounts, FeedError, LINKS};
+use tickhawk_feed::{Arrival, ArrivalKind, Ask, Client, ClientCounts, FeedError, LINKS, unix_now};
+use tickhawk_market::{ConnectionId, UnixNanos};
 use tickhawk_venue::Venue;
 
 /// Notices that may wait to be printed; more are dropped, their counts stand in the report.
@@ -17,17 +19,20 @@ pub struct LiveSource {
     client: Client,
     recorder: Option<Recorder>,
     arrival: Option<Arrival>,
+    changes: Changes,
+    /// What is asked for from here on, to be told the market step before the client.
+    wanted: Option<(UnixNanos, Vec<String>)>,
     alarmed: bool,
     notices: SyncSender<String>,
 }
 
 impl LiveSource {
-    /// Records what the client hears, if there is a recorder.
-    pub fn new(client: Client, recorder: Option<Recorder>, venue: Venue) -> Self {
+    /// Records what the client hears, if there is a recorder; other instruments may be asked for.
+    pub fn new(client: Client, recorder: Option<Recorder>, venue: Venue, changes: Changes) -> Self {
         let (notices, heard) = sync_channel::<String>(NOTICES);
         // stderr may block: the market thread never writes to it.
         thread::spawn(move || heard.iter().for_each(|notice| eprintln!("{venue}: {notice}")));
-        Self { client, recorder, arrival: None, alarmed: false, notices }
+        Self { client, recorder, arrival: None, changes, wanted: None, alarmed: false, notices }
     }
 
     /// What the client counted.
@@ -40,11 +45,18 @@ impl LiveSource {
         for link in 0..LINKS {
             self.client.set_ready(link, market.is_ready(link));
         }
+        self.wanted = self.changes.try_recv().ok().map(|symbols| (unix_now(), symbols));
         if !self.alarmed
             && let Some(alarm) = self.recorder.as_ref().and_then(Recorder::alarm)
         {
             self.alarmed = true;
             let _ = self.notices.try_send(format!("ALARM: {alarm}; signals go on"));
+        }
+    }
+
+    fn record(&mut self, at: UnixNanos, connection: ConnectionId, event: RecordedEvent) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(at, connection, event);
         }
     }
 }
@@ -54,6 +66,10 @@ impl Source for LiveSource {
 
     #[inline]
     fn next_record(&mut self) -> Result<Option<Record<'_>>, FeedError> {
+        if let Some((received_at, symbols)) = &self.wanted {
+            let (connection, input) = (ConnectionId(0), Input::Wanted(symbols));
+            return Ok(Some(Record { connection, received_at: *received_at, input }));
+        }
         self.arrival = self.client.next()?;
         Ok(self.arrival.as_ref().map(|arrival| Record {
             connection: arrival.connection,
@@ -68,6 +84,11 @@ impl Source for LiveSource {
         for want in wants.drain(..) {
             self.client.ask(ask(want));
         }
+        if let Some((at, symbols)) = self.wanted.take() {
+            self.record(at, ConnectionId(0), RecordedEvent::Wanted(symbols.clone()));
+            self.client.set_symbols(symbols);
+            return;
+        }
         let Some(arrival) = self.arrival.take() else { return };
         if let ArrivalKind::Timer = arrival.kind {
             self.look_around(market);
@@ -75,9 +96,7 @@ impl Source for LiveSource {
         while let Some(notice) = self.client.take_notice() {
             let _ = self.notices.try_send(notice);
         }
-        if let Some(recorder) = &mut self.recorder {
-            recorder.record(arrival.received_at, arrival.connection, recorded(arrival.kind));
-        }
+        self.record(arrival.received_at, arrival.connection, recorded(arrival.kind));
     }
 }
 
@@ -115,5 +134,6 @@ fn ask(want: Want) -> Ask {
         WantKind::Snapshot { symbol } => Ask::Snapshot { link, symbol },
         WantKind::Resubscribe { symbol, channel } => Ask::Resubscribe { link, symbol, channel },
         WantKind::Reconnect { connection } => Ask::Reconnect { connection },
+        WantKind::GiveUp { connection, channel } => Ask::GiveUp { connection, channel },
     }
 }

@@ -8,7 +8,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::Mutex,
+    sync::{Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -96,9 +96,11 @@ struct Book {
     symbol: String,
     final_top: Top,
     state: String,
+    stale_cause: Option<String>,
+    applied_book_messages: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Debug)]
 struct Top {
     bids: Vec<Vec<String>>,
     asks: Vec<Vec<String>>,
@@ -232,4 +234,109 @@ fn two_connections_are_one_stream() {
     let report = fs::read_to_string(&report).unwrap();
     assert!(report.contains("\"link\": 1"), "{report}");
     verify(&folder.path().join("record"));
+}
+
+/// A run whose words on stderr are waited for.
+struct Told {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Told {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
+        });
+        Self { child, lines }
+    }
+
+    #[track_caller]
+    fn says(&self, words: &str) {
+        let mut heard = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
+            if line.contains(words) {
+                return;
+            }
+            heard.push(line);
+        }
+        panic!("`{words}` was not said: {heard:#?}");
+    }
+
+    /// Lets it read its config again, which is now this.
+    #[track_caller]
+    fn reads(&self, config: &Path, text: &str, words: &str) {
+        fs::write(config, text).unwrap();
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        self.says(words);
+    }
+}
+
+fn books(path: &Path) -> Vec<Book> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| sonic_rs::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn instruments_are_taken_on_and_given_up_while_it_runs() {
+    let venues = [
+        ("binance-futures", "BTCUSDT", "ETHUSDT"),
+        ("bitfinex", "tBTCUSD", "tETHUSD"),
+        ("okx", "BTC-USDT", "ETH-USDT-SWAP"),
+    ];
+    side_by_side(venues.to_vec(), |(venue, first, second)| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let served = Served::start(&["--venue", venue, "--seconds", "60", "--pace", "5"]);
+        // What both books come to, by a run that has both from the start.
+        let mut whole = served.client("record", venue, &format!("{first},{second}"));
+        whole.arg("--exit-on-close").arg("--record").arg(path("whole"));
+        let mut whole = whole.arg("--books").arg(path("whole.json")).spawn().unwrap();
+
+        let Ready { ws, rest } = &served.ready;
+        let config = |symbols: &str| {
+            format!(
+                "[[lanes]]\nvenue = \"{venue}\"\nsymbols = [{symbols}]\nendpoint = \"{ws}\"\n\
+                 rest = \"{rest}\"\ncores = []\n"
+            )
+        };
+        let (file, record) = (path("config.toml"), path("record"));
+        fs::write(&file, config(&format!("\"{first}\""))).unwrap();
+        let mut live = Command::new(TICKHAWK);
+        live.args(["live", "--exit-on-close", "--config"]).arg(&file).arg("--record").arg(&record);
+        live.arg("--books").arg(path("books.json"));
+        live.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut live = Told::start(live);
+        live.says("model");
+        thread::sleep(Duration::from_secs(3));
+
+        let both = config(&format!("\"{first}\", \"{second}\""));
+        live.reads(&file, &format!("{both}connections = 2\n"), "lanes.number 1: connections");
+        live.reads(&file, "[[lanes]\n", "nothing is changed");
+        live.reads(&file, &both, &format!("added {second}"));
+        thread::sleep(Duration::from_secs(3));
+        live.reads(&file, &config(&format!("\"{second}\"")), &format!("removed {first}"));
+
+        let status = live.child.wait().unwrap();
+        let rest: Vec<_> = live.lines.iter().collect();
+        assert_eq!(status.code(), Some(0), "{venue}: {rest:#?}");
+        assert!(whole.wait().unwrap().success());
+        let (books, whole) = (books(&path("books.json")), books(&path("whole.json")));
+        let of = |books: &[Book], symbol: &str| {
+            books.iter().position(|book| book.symbol == symbol).expect("a book of every symbol")
+        };
+        let gone = &books[of(&books, first)];
+        assert_eq!((gone.state.as_str(), gone.stale_cause.as_deref()), ("stale", Some("removed")));
+        let (new, same) = (&books[of(&books, second)], &whole[of(&whole, second)]);
+        assert_eq!((new.state.as_str(), &new.final_top), ("live", &same.final_top), "{venue}");
+        let longest = whole[of(&whole, first)].applied_book_messages;
+        for book in [gone, new] {
+            let messages = book.applied_book_messages;
+            assert!((10..longest.max(same.applied_book_messages)).contains(&messages), "{venue}");
+        }
+        verify(&record);
+    });
 }

@@ -147,6 +147,7 @@ fn books_agree_with_btreemaps_after_every_update() {
                 Input::Opened => decoder.opened(connection, &mut updates),
                 Input::Closed => decoder.closed(connection, &mut updates),
                 Input::Sent(bytes) => decoder.sent(connection, bytes, &mut updates),
+                Input::Wanted(symbols) => decoder.set_wanted(symbols, &mut updates),
                 Input::Alive | Input::Timer => {}
             }
             compared.take(&updates);
@@ -170,6 +171,7 @@ fn each_input(
             RecordKind::Frame(bytes) => Input::Frame(bytes),
             RecordKind::RestReply { url, status, body } => Input::RestReply { url, status, body },
             RecordKind::Alive => Input::Alive,
+            RecordKind::Wanted(symbols) => Input::Wanted(symbols),
             RecordKind::Timer => Input::Timer,
         };
         each(record.connection, record.received_at, input);

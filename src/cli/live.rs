@@ -10,7 +10,7 @@ use tickhawk_simulator::{FaultPlan, Pace};
 use tickhawk_venue::Venue;
 
 /// Which feed, and how it is taken.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct FeedArgs {
     #[command(flatten)]
     pub venue: VenueArgs,

@@ -192,7 +192,7 @@ impl Recording {
                 RecordKind::Opened { .. } => LineKind::Opened,
                 RecordKind::Closed => LineKind::Closed,
                 // No golden recording is of our own recorder, which alone writes these.
-                RecordKind::Alive | RecordKind::Timer => continue,
+                RecordKind::Alive | RecordKind::Wanted(_) | RecordKind::Timer => continue,
                 RecordKind::Sent(bytes) => LineKind::Sent(bytes.to_vec()),
                 RecordKind::Frame(bytes) => LineKind::Frame(bytes.to_vec()),
                 RecordKind::RestReply { url, status, body } => {

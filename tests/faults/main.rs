@@ -5,6 +5,7 @@ mod heard;
 mod random;
 mod redundancy;
 mod table;
+mod wanted;
 mod world;
 
 use random::Random;

@@ -8,7 +8,9 @@ use crate::{
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tickhawk_engine::{Input, MarketOptions, MarketStage, Silence, Want, WantKind};
 use tickhawk_feature::{FeaturePlan, PlanOptions};
-use tickhawk_feed::{Action, Ask, ConnectError, Ending, FetchId, LINKS, Plan, Session};
+use tickhawk_feed::{
+    Action, Ask, ConnectError, Ending, FetchId, LINKS, Plan, Session, SessionCounts,
+};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
     BookState, ConnectionId, DecimalText, InstrumentId, MonoNanos, Side, StaleCause, UnixNanos,
@@ -177,6 +179,12 @@ impl World {
         !killed.is_empty()
     }
 
+    /// These instruments are wanted from here on, and no others.
+    pub fn want(&mut self, symbols: &[String]) {
+        self.input(ConnectionId(0), Input::Wanted(symbols), &Truths::new());
+        self.session.set_symbols(symbols.to_vec(), self.now_ns);
+    }
+
     /// Whether every instrument's book is Live.
     pub fn all_live(&self, count: usize) -> bool {
         let reports = self.market.reports();
@@ -191,6 +199,11 @@ impl World {
     /// Virtual time.
     pub fn now_ns(&self) -> u64 {
         self.now_ns
+    }
+
+    /// What the session counted.
+    pub fn counts(&self) -> SessionCounts {
+        self.session.counts()
     }
 
     /// Attempts to connect, requests and subscriptions made so far.
@@ -368,6 +381,7 @@ impl World {
                     Ask::Resubscribe { link, symbol, channel }
                 }
                 WantKind::Reconnect { connection } => Ask::Reconnect { connection },
+                WantKind::GiveUp { connection, channel } => Ask::GiveUp { connection, channel },
             };
             self.session.ask(ask, self.now_ns);
         }

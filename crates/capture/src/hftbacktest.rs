@@ -63,6 +63,7 @@ pub fn convert_to_hftbacktest(
             | RecordKind::Closed
             | RecordKind::Sent(_)
             | RecordKind::Alive
+            | RecordKind::Wanted(_)
             | RecordKind::Timer => continue,
         };
         let seen = seen.entry(record.connection).or_default();

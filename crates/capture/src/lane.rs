@@ -149,6 +149,7 @@ impl Lane {
                 body: self.bytes(body),
             },
             Shape::Alive => RecordKind::Alive,
+            Shape::Wanted => RecordKind::Wanted(&self.scratch.symbols),
             Shape::Timer => RecordKind::Timer,
         }
     }
@@ -167,7 +168,9 @@ impl Lane {
     }
 
     pub fn buffer_bytes(&self) -> usize {
-        let Scratch { decoded, url, name } = &self.scratch;
-        self.line.capacity() + decoded.capacity() + url.capacity() + name.capacity()
+        let Scratch { decoded, url, name, symbols } = &self.scratch;
+        let symbols = symbols.iter().map(|symbol| symbol.capacity() + size_of::<String>());
+        let symbols: usize = symbols.sum();
+        self.line.capacity() + decoded.capacity() + url.capacity() + name.capacity() + symbols
     }
 }

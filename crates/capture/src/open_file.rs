@@ -90,7 +90,7 @@ impl OpenFile {
         let place = match entry.shape {
             Shape::Sent(place) | Shape::Frame(place) => place,
             Shape::RestReply { body, .. } => body,
-            Shape::Opened | Shape::Closed | Shape::Alive | Shape::Timer => {
+            Shape::Opened | Shape::Closed | Shape::Alive | Shape::Wanted | Shape::Timer => {
                 return self.format != Format::CryptofeedText;
             }
         };

@@ -54,6 +54,8 @@ pub(crate) enum Shape {
         body: Place,
     },
     Alive,
+    /// The symbols are in [`Scratch::symbols`].
+    Wanted,
     Timer,
 }
 
@@ -72,6 +74,7 @@ pub(crate) struct Scratch {
     pub decoded: Vec<u8>,
     pub url: String,
     pub name: String,
+    pub symbols: Vec<String>,
 }
 
 impl Scratch {

@@ -9,8 +9,8 @@ pub struct Record<'a> {
     /// The recorder's own clock. It may run backwards and may be behind the exchange's.
     pub received_at: UnixNanos,
     /// Which connection it belongs to. Of a [`RecordKind::RestReply`] it says nothing: replies
-    /// belong to no connection, and carry one of their recording's. A [`RecordKind::Timer`] belongs
-    /// to none either, and carries connection 0.
+    /// belong to no connection, and carry one of their recording's. A [`RecordKind::Timer`] and a
+    /// [`RecordKind::Wanted`] belong to none either, and carry connection 0.
     pub connection: ConnectionId,
     /// What happened.
     pub kind: RecordKind<'a>,
@@ -41,6 +41,8 @@ pub enum RecordKind<'a> {
     },
     /// A WebSocket ping or pong came: the connection lives, whatever its channels say.
     Alive,
+    /// From here on these instruments were asked for, and no others, in the venue's own names.
+    Wanted(&'a [String]),
     /// Time passed and nothing else: what silence is judged by.
     Timer,
 }
@@ -52,7 +54,7 @@ pub struct Header {
     pub started_at: UnixNanos,
     /// The venue's slug, such as `binance-futures`.
     pub venue: Option<String>,
-    /// What was subscribed to, in the venue's own names.
+    /// What was subscribed to when the run began, in the venue's own names.
     pub instruments: Vec<String>,
     /// How many redundant links the connections are spread over: connection n belongs to link
     /// n % links. `None` is one link.

@@ -75,6 +75,8 @@ pub enum RecordedEvent {
     },
     /// A WebSocket ping or pong was received.
     Alive,
+    /// From here on these instruments are asked for, and no others.
+    Wanted(Vec<String>),
     /// Time passed and nothing else.
     Timer,
 }
@@ -85,6 +87,9 @@ impl RecordedEvent {
             Self::Opened { url: text } | Self::Closed { reason: text } => text.len(),
             Self::Sent(bytes) | Self::Frame(bytes) => bytes.len(),
             Self::RestReply { url, body, .. } => body.len() + url.as_ref().map_or(0, String::len),
+            Self::Wanted(symbols) => {
+                symbols.iter().map(|symbol| symbol.len() + size_of::<String>()).sum()
+            }
             Self::Alive | Self::Timer => 0,
         };
         payload + size_of::<Waiting>()
@@ -136,7 +141,8 @@ impl Recorder {
         Ok((Self { queue, status, queue_bytes_max, queued: 0, freed_seen: 0, freed }, thread))
     }
 
-    /// Queues a record; it never blocks and never fails. A timer belongs to no connection.
+    /// Queues a record; it never blocks and never fails. A timer and a list of wanted
+    /// instruments belong to no connection.
     ///
     /// It allocates once in 31 records. When more waits than may, recording stops for good, since
     /// a recording with a hole cannot be replayed.
@@ -245,6 +251,7 @@ impl Pen<Waiting> for Writer<Counted> {
                 self.rest_reply(connection, at, url.as_deref(), *status, body)
             }
             RecordedEvent::Alive => self.alive(connection, at),
+            RecordedEvent::Wanted(symbols) => self.wanted(at, symbols),
             RecordedEvent::Timer => self.timer(at),
         }
     }

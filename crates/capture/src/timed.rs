@@ -49,6 +49,7 @@ struct Event<'a> {
     body: Option<Field<'a>>,
     text: Option<Field<'a>>,
     base64: Option<Field<'a>>,
+    instruments: Option<Field<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -64,6 +65,7 @@ impl<'a> Event<'a> {
                 b"body" => event.body = Some(field),
                 b"text" => event.text = Some(field),
                 b"base64" => event.base64 = Some(field),
+                b"instruments" => event.instruments = Some(field),
                 _ => {}
             }
         }
@@ -120,6 +122,13 @@ fn event(at: UnixNanos, payload: &[u8], scratch: &mut Scratch) -> Result<Parsed,
             entry(event.origin()?, Shape::RestReply { has_url, status, body })
         }
         b"alive" => entry(event.origin()?, Shape::Alive),
+        b"wanted" => {
+            let symbols = event.instruments.map(|field| sonic_rs::from_slice(field.value));
+            scratch.symbols = symbols
+                .and_then(Result::ok)
+                .ok_or("expected the event's `instruments`, a list of names")?;
+            entry(Origin::Clock, Shape::Wanted)
+        }
         b"timer" => entry(Origin::Clock, Shape::Timer),
         _ => Ok(Parsed::Unknown),
     }

@@ -187,6 +187,13 @@ impl<W: Write> Writer<W> {
         self.event(at, Event { event: "alive", connection, ..Event::default() }, 0)
     }
 
+    /// From here on these instruments are asked for, and no others.
+    pub fn wanted(&mut self, at: UnixNanos, symbols: &[String]) -> Result<(), CaptureError> {
+        let bytes = symbols.iter().map(String::len).sum();
+        let event = Event { event: "wanted", instruments: Some(symbols), ..Event::default() };
+        self.event(at, event, bytes)
+    }
+
     /// Time passed and nothing else.
     pub fn timer(&mut self, at: UnixNanos) -> Result<(), CaptureError> {
         self.event(at, Event { event: "timer", ..Event::default() }, 0)
@@ -204,6 +211,7 @@ impl<W: Write> Writer<W> {
                 self.rest_reply(connection, at, url, status, body)
             }
             RecordKind::Alive => self.alive(connection, at),
+            RecordKind::Wanted(symbols) => self.wanted(at, symbols),
             RecordKind::Timer => self.timer(at),
         }
     }

@@ -34,6 +34,7 @@ fn events(count: u64) -> Vec<(UnixNanos, ConnectionId, RecordedEvent)> {
             3 => RecordedEvent::RestReply { url: None, status: Some(200), body: text("{}") },
             4 => RecordedEvent::Timer,
             6 => RecordedEvent::Alive,
+            7 => RecordedEvent::Wanted(vec!["A".to_owned(), "B-\"1".to_owned()]),
             5 => RecordedEvent::Frame(Bytes::from_static(b"\xff\n")),
             _ => RecordedEvent::Frame(format!("{{\"n\":{state}}}").into()),
         };
@@ -76,6 +77,7 @@ fn in_one_file(folder: &Folder, events: &[(UnixNanos, ConnectionId, RecordedEven
                 writer.rest_reply(connection, at, url.as_deref(), *status, body)
             }
             RecordedEvent::Alive => writer.alive(connection, at),
+            RecordedEvent::Wanted(symbols) => writer.wanted(at, symbols),
             RecordedEvent::Timer => writer.timer(at),
         }
         .unwrap();

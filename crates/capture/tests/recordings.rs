@@ -93,7 +93,9 @@ fn count(session: &mut Session) -> Counts {
                 assert!(body.starts_with(b"{\"lastUpdateId\":"));
                 counts.replies += 1;
             }
-            RecordKind::Alive | RecordKind::Timer => panic!("none of them writes these"),
+            RecordKind::Alive | RecordKind::Wanted(_) | RecordKind::Timer => {
+                panic!("none of them writes these")
+            }
         }
         assert!(session.bytes_read() >= bytes_read);
         bytes_read = session.bytes_read();

@@ -17,6 +17,7 @@ enum Written {
     Frame(Vec<u8>),
     Reply(Option<String>, Option<u16>, Vec<u8>),
     Alive,
+    Wanted(Vec<String>),
     Timer,
 }
 
@@ -45,6 +46,7 @@ fn written() -> impl Strategy<Value = (u16, u64, Written)> {
         (any::<Option<String>>(), any::<Option<u16>>(), payload())
             .prop_map(|(url, status, body)| Written::Reply(url, status, body)),
         Just(Written::Alive),
+        prop::collection::vec(any::<String>(), 0..4).prop_map(Written::Wanted),
         Just(Written::Timer),
     ];
     (0u16..4, any::<u64>(), what)
@@ -61,6 +63,7 @@ fn write(writer: &mut Writer<Vec<u8>>, connection: u16, at: u64, what: &Written)
             writer.rest_reply(connection, at, url.as_deref(), *status, body)
         }
         Written::Alive => writer.alive(connection, at),
+        Written::Wanted(symbols) => writer.wanted(at, symbols),
         Written::Timer => writer.timer(at),
     }
     .unwrap();
@@ -90,6 +93,10 @@ fn expected(all: &[(u16, u64, Written)]) -> Vec<String> {
                 format!("reply {} {status} {}", url.as_deref().unwrap_or("-"), escaped(body))
             }
             Written::Alive => "alive".to_owned(),
+            Written::Wanted(symbols) => {
+                expected.push(format!("{at} #0 wanted {symbols:?}"));
+                continue;
+            }
             Written::Timer => {
                 expected.push(format!("{at} #0 timer"));
                 continue;

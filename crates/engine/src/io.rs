@@ -31,6 +31,9 @@ pub enum Input<'a> {
     },
     /// A WebSocket ping or pong came: the connection lives, whatever its channels say.
     Alive,
+    /// From here on these instruments are asked for, and no others; of no connection. Whoever reads
+    /// the feed says it before it subscribes.
+    Wanted(&'a [String]),
     /// Time passed, on no connection: what has been silent for too long is found out. A source
     /// gives one every so often; without them silence is never noticed.
     Timer,
@@ -64,6 +67,13 @@ pub enum WantKind {
     Reconnect {
         /// Which.
         connection: ConnectionId,
+    },
+    /// Unsubscribe from a channel that carries nothing asked for any more.
+    GiveUp {
+        /// Where it comes.
+        connection: ConnectionId,
+        /// The venue's number of it.
+        channel: u64,
     },
 }
 
@@ -103,7 +113,8 @@ impl MarketSink for () {
 /// One input and when it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// Which connection it belongs to; a timer belongs to none, and any number does.
+    /// Which connection it belongs to; a timer and a list of wanted instruments belong to none, and
+    /// any number does.
     pub connection: ConnectionId,
     /// Receive time.
     pub received_at: UnixNanos,

@@ -160,6 +160,7 @@ impl Link {
                 WantKind::Resubscribe { symbol: symbol(id), channel: self.decoder.channel(id) }
             }
             Request::Reconnect(connection) => WantKind::Reconnect { connection },
+            Request::GiveUp(connection, channel) => WantKind::GiveUp { connection, channel },
         };
         if let Request::Snapshot(id) | Request::Resubscribe(id) = request {
             self.book_mut(id).asked_at = at;

@@ -90,9 +90,10 @@ impl MarketStage {
     ) {
         let at = self.clamp(received_at);
         self.inputs += 1;
-        if let Input::Timer = input {
-            self.timer(at, sink);
-            return;
+        match input {
+            Input::Timer => return self.timer(at, sink),
+            Input::Wanted(symbols) => return self.set_wanted(at, symbols, sink),
+            _ => {}
         }
         self.connections.note(connection, at, &input);
         let source = Source { link: self.link_of(connection), connection, at };
@@ -232,7 +233,7 @@ impl MarketStage {
                 decoder.closed(connection, updates);
                 Ok(())
             }
-            Input::Alive | Input::Timer => Ok(()),
+            Input::Alive | Input::Wanted(_) | Input::Timer => Ok(()),
         };
         if let Err(error) = result {
             sink.malformed(connection, error);

@@ -82,7 +82,7 @@ impl Connections {
             }
             Input::Closed => noted.phase = Phase::Closed,
             Input::Alive => noted.frame_at = at,
-            Input::Sent(_) | Input::RestReply { .. } | Input::Timer => {}
+            Input::Sent(_) | Input::RestReply { .. } | Input::Wanted(_) | Input::Timer => {}
         }
     }
 

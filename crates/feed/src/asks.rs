@@ -30,6 +30,13 @@ pub enum Ask {
         /// Which.
         connection: ConnectionId,
     },
+    /// Unsubscribe from a channel that carries nothing wanted any more.
+    GiveUp {
+        /// Where it comes.
+        connection: ConnectionId,
+        /// The venue's number of it.
+        channel: u64,
+    },
 }
 
 /// An ask whose time has come.

@@ -209,6 +209,12 @@ impl Client {
         self.wire.session.ask(ask, now_ns);
     }
 
+    /// These instruments are wanted from here on, and no others; the market step was told before.
+    pub fn set_symbols(&mut self, symbols: Vec<String>) {
+        let now_ns = self.wire.now_ns();
+        self.wire.session.set_symbols(symbols, now_ns);
+    }
+
     /// Whether every book that is right on some link is right on this one.
     pub fn set_ready(&mut self, link: u16, is_ready: bool) {
         self.wire.session.set_ready(link, is_ready);

@@ -125,6 +125,19 @@ impl Fetches {
         None
     }
 
+    /// The instrument's snapshot is not wanted any more. One that is under way may still come.
+    pub(crate) fn forget(&mut self, symbol: &str) {
+        self.waiting.retain(|request| {
+            !matches!(&request.purpose, Purpose::Snapshot { symbol: its, .. } if its == symbol)
+        });
+    }
+
+    /// Whether a listing may still come.
+    pub(crate) fn awaits_listings(&self) -> bool {
+        let under_way = self.under_way.iter().map(|(_, request)| request);
+        self.waiting.iter().chain(under_way).any(|request| request.purpose == Purpose::Listing)
+    }
+
     /// Whether nothing waits and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.under_way.is_none()

@@ -29,10 +29,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What REST listings to ask for.
-    pub(crate) fn metadata(&self) -> Vec<String> {
+    /// What REST listings to ask for, to be told of these instruments; before anything was heard it
+    /// is the venue's first dialect that says.
+    pub(crate) fn metadata(&self, spoken: Option<Dialect>, symbols: &[String]) -> Vec<String> {
         match self.has_rest() {
-            true => Dialect::new(self.venue, "").metadata(&self.symbols),
+            true => spoken.unwrap_or(Dialect::new(self.venue, "")).metadata(symbols),
             false => Vec::new(),
         }
     }
@@ -66,26 +67,31 @@ impl Plan {
         }
     }
 
-    /// A slot a link, route and so many instruments as fit on a connection. Connection `n` belongs
-    /// to link `n % LINKS`.
-    pub(crate) fn slots(&self, terms: &'static Terms) -> Vec<Slot> {
-        let mut slots = Vec::new();
+    /// Puts instruments on the connections of every link and route: on those that have room, then on
+    /// new ones. Connection `n` belongs to link `n % LINKS`.
+    pub(crate) fn place(&self, terms: &'static Terms, symbols: &[String], slots: &mut Vec<Slot>) {
+        let limit = terms.instruments_per_connection.max(1);
         for link in 0..LINKS {
-            let mut number = link;
             for route in terms.routes {
                 let url = self.url(terms, route.path);
                 let dialect = Dialect::new(self.venue, &url);
-                let carried = self.symbols.iter().filter(|symbol| dialect.carries(route, symbol));
-                let carried: Vec<_> = carried.cloned().collect();
-                for symbols in carried.chunks(terms.instruments_per_connection.max(1)) {
-                    let connection = ConnectionId(number);
+                let carried = symbols.iter().filter(|symbol| dialect.carries(route, symbol));
+                let mut carried: Vec<_> = carried.cloned().collect();
+                for slot in slots.iter_mut().filter(|slot| slot.is_of(link, route)) {
+                    let room = limit.saturating_sub(slot.symbols.len()).min(carried.len());
+                    let rest = carried.split_off(room);
+                    slot.take_on(carried);
+                    carried = rest;
+                }
+                for symbols in carried.chunks(limit) {
+                    let before = slots.iter().filter(|slot| slot.link == link).count() as u16;
+                    let number = link + LINKS * before;
                     let seed = self.seed ^ (u64::from(number) << 32);
+                    let connection = ConnectionId(number);
                     let slot = Slot::new(connection, link, route, &url, dialect, symbols, seed);
                     slots.push(slot);
-                    number += LINKS;
                 }
             }
         }
-        slots
     }
 }

@@ -1,5 +1,7 @@
 //! What a client does and when: connect, subscribe, ping, fetch, back off, hand over. No I/O.
 
+mod wanted;
+
 use crate::{
     ConnectError, FeedError,
     asks::{Ask, Asks, Due},
@@ -111,7 +113,10 @@ pub struct Session {
     budget: Budget,
     fetches: Fetches,
     asks: Asks,
-    listings_waited: usize,
+    /// Whether the first listings were answered, or are not going to be.
+    has_begun: bool,
+    /// Instruments to be taken on once their listings are answered.
+    joining: Vec<String>,
     ever_opened: bool,
     over_since_ns: Option<u64>,
     ended: bool,
@@ -123,14 +128,17 @@ impl Session {
     /// A session that begins with the venue's listings, then connects.
     pub fn new(plan: Plan, now_ns: u64) -> Self {
         let terms = plan.venue.terms();
+        let mut slots = Vec::new();
+        plan.place(terms, &plan.symbols, &mut slots);
         let mut session = Self {
-            slots: plan.slots(terms),
+            slots,
             wanted_links: [true, plan.connections > 1],
             ready_links: [false; LINKS as usize],
             budget: Budget::new(terms.connects),
             fetches: Fetches::new(terms.rest_gap_ms, plan.seed),
             asks: Asks::new(plan.seed),
-            listings_waited: 0,
+            has_begun: false,
+            joining: Vec::new(),
             ever_opened: false,
             over_since_ns: None,
             ended: false,
@@ -139,9 +147,7 @@ impl Session {
             terms,
             plan,
         };
-        let paths = session.plan.metadata();
-        session.listings_waited = paths.len();
-        for path in paths {
+        for path in session.plan.metadata(None, &session.plan.symbols) {
             session.fetches.ask(Purpose::Listing, path, now_ns);
         }
         session.tick(now_ns);
@@ -236,10 +242,7 @@ impl Session {
         let answered = answer.is_ok();
         let purpose = self.fetches.done(fetch, answer, now_ns)?;
         let connection = match &purpose {
-            Purpose::Listing => {
-                self.listings_waited = self.listings_waited.saturating_sub(1);
-                self.slots.first().map(|slot| slot.connection)
-            }
+            Purpose::Listing => self.slots.first().map(|slot| slot.connection),
             Purpose::Snapshot { link, symbol } => {
                 self.books_slot(*link, symbol).map(|slot| slot.connection)
             }
@@ -252,6 +255,11 @@ impl Session {
     pub fn ask(&mut self, ask: Ask, now_ns: u64) {
         match ask {
             Ask::Reconnect { connection } => self.close(connection, "its stream broke"),
+            Ask::GiveUp { connection, channel } => {
+                if let Some(slot) = self.slot_mut(connection) {
+                    slot.give_up_channel(channel);
+                }
+            }
             ask => self.asks.add(ask, now_ns),
         }
         self.tick(now_ns);
@@ -269,6 +277,7 @@ impl Session {
         if self.ended {
             return;
         }
+        self.take_on_what_is_listed();
         self.renew_old_links(now_ns);
         self.connect_what_is_due(now_ns);
         self.answer_asks(now_ns);
@@ -284,7 +293,8 @@ impl Session {
     }
 
     fn connect_what_is_due(&mut self, now_ns: u64) {
-        if self.listings_waited > 0 {
+        self.has_begun |= !self.fetches.awaits_listings();
+        if !self.has_begun {
             return;
         }
         for slot in &mut self.slots {
@@ -320,7 +330,7 @@ impl Session {
                         self.close(connection, "a book is to be had afresh");
                     }
                 }
-                Ask::Reconnect { .. } => {}
+                Ask::Reconnect { .. } | Ask::GiveUp { .. } => {}
             }
         }
     }

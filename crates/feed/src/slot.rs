@@ -77,6 +77,47 @@ impl Slot {
         self.link == link && self.route.books && self.symbols.iter().any(|name| name == symbol)
     }
 
+    /// How its venue is spoken to, as far as is known.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether it is a connection of that link and route.
+    pub(crate) fn is_of(&self, link: u16, route: &Route) -> bool {
+        self.link == link && self.route == route
+    }
+
+    /// Carries these instruments too, which it has room for.
+    pub(crate) fn take_on(&mut self, symbols: Vec<String>) {
+        if self.phase == Phase::Open && !symbols.is_empty() {
+            let mut texts = Vec::new();
+            self.dialect.subscribe_more(self.route, &symbols, &mut texts);
+            self.outbox.extend(texts);
+        }
+        self.symbols.extend(symbols);
+    }
+
+    /// Carries these instruments no more, as far as it did.
+    pub(crate) fn give_up(&mut self, symbols: &[&String]) {
+        let (given_up, kept) = std::mem::take(&mut self.symbols)
+            .into_iter()
+            .partition::<Vec<_>, _>(|symbol| symbols.contains(&symbol));
+        self.symbols = kept;
+        if self.phase == Phase::Open && !given_up.is_empty() {
+            let mut texts = Vec::new();
+            self.dialect.unsubscribe(self.route, &given_up, &mut texts);
+            self.outbox.extend(texts);
+        }
+    }
+
+    /// Ends a channel that the venue knows by this number.
+    pub(crate) fn give_up_channel(&mut self, channel: u64) {
+        let mut texts = Vec::new();
+        if self.phase == Phase::Open && self.dialect.unsubscribe_channel(channel, &mut texts) {
+            self.outbox.extend(texts);
+        }
+    }
+
     pub(crate) fn is_due(&self, now_ns: u64) -> bool {
         matches!(self.phase, Phase::Waiting { until_ns } if until_ns <= now_ns)
     }

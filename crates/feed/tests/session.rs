@@ -1,118 +1,13 @@
 //! The client without sockets, in virtual time.
 
-use std::collections::BTreeMap;
-use tickhawk_feed::{Action, Ask, ConnectError, Ending, FeedError, FetchId, Plan, Session};
+mod support;
+
+use support::{Bench, SECOND_NS, plan, refused};
+use tickhawk_feed::{Action, Ask, Ending, FeedError, Plan, Session};
 use tickhawk_market::ConnectionId;
 use tickhawk_venue::Venue;
 
-const SECOND_NS: u64 = 1_000_000_000;
 const HOUR_NS: u64 = 3_600 * SECOND_NS;
-
-/// A session, its time, and a venue that lets everyone in.
-struct Bench {
-    session: Session,
-    now_ns: u64,
-    open: BTreeMap<ConnectionId, u64>,
-    sent: Vec<(ConnectionId, String)>,
-    fetched: Vec<String>,
-    closes: Vec<(ConnectionId, &'static str)>,
-    attempts: Vec<u64>,
-    failed: Option<FeedError>,
-    ended: bool,
-    lets_in: bool,
-}
-
-fn plan(venue: Venue, symbols: &[&str]) -> Plan {
-    Plan {
-        venue,
-        symbols: symbols.iter().map(|&symbol| symbol.to_owned()).collect(),
-        connections: 1,
-        endpoint: None,
-        rest: None,
-        retry: false,
-        end_on_close: false,
-        seed: 7,
-    }
-}
-
-fn refused() -> ConnectError {
-    ConnectError::Tcp {
-        address: "127.0.0.1:1".to_owned(),
-        detail: "refused".to_owned(),
-        is_refused: true,
-    }
-}
-
-impl Bench {
-    fn new(plan: Plan) -> Self {
-        Self::at(plan, true)
-    }
-
-    /// A bench whose venue lets people in, or not.
-    fn at(plan: Plan, lets_in: bool) -> Self {
-        let mut bench = Self {
-            session: Session::new(plan, 0),
-            now_ns: 0,
-            open: BTreeMap::new(),
-            sent: Vec::new(),
-            fetched: Vec::new(),
-            closes: Vec::new(),
-            attempts: Vec::new(),
-            failed: None,
-            ended: false,
-            lets_in,
-        };
-        bench.act();
-        bench
-    }
-
-    /// Does what the session wants: everything succeeds at once, unless nobody is let in.
-    fn act(&mut self) {
-        while let Some(action) = self.session.take_action() {
-            match action {
-                Action::Connect { connection, .. } => {
-                    self.attempts.push(self.now_ns);
-                    if self.lets_in {
-                        self.open.insert(connection, self.now_ns);
-                        self.session.opened(connection, self.now_ns);
-                    } else {
-                        self.session.refused(connection, refused(), self.now_ns);
-                    }
-                }
-                Action::Send { connection, text } => self.sent.push((connection, text)),
-                Action::Ping { connection } => assert!(self.open.contains_key(&connection)),
-                Action::Close { connection, reason } => {
-                    self.closes.push((connection, reason));
-                    self.close(connection, Ending::Broken);
-                }
-                Action::Fetch { fetch, url } => {
-                    self.fetched.push(url);
-                    self.answer(fetch, 200);
-                }
-                Action::End => self.ended = true,
-                Action::Fail(error) => self.failed = Some(error),
-            }
-        }
-    }
-
-    fn answer(&mut self, fetch: FetchId, status: u16) {
-        self.session.fetched(fetch, Ok((status, None)), self.now_ns);
-    }
-
-    fn close(&mut self, connection: ConnectionId, ending: Ending) {
-        assert!(self.open.remove(&connection).is_some(), "{connection:?} was open");
-        self.session.closed(connection, ending, self.now_ns);
-    }
-
-    fn pass(&mut self, ns: u64, step_ns: u64) {
-        let until_ns = self.now_ns + ns;
-        while self.now_ns < until_ns {
-            self.now_ns += step_ns;
-            self.session.tick(self.now_ns);
-            self.act();
-        }
-    }
-}
 
 #[test]
 fn listings_first_then_one_subscription_then_again_after_a_break() {

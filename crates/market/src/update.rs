@@ -69,6 +69,8 @@ pub enum StaleCause {
     Overflow,
     /// Nothing was heard for too long: of the connection, or of the book.
     Silence,
+    /// The instrument is no longer asked for.
+    Removed,
 }
 
 /// Whether a message replaces the book or changes it.
@@ -203,6 +205,8 @@ pub enum Request {
     Resubscribe(InstrumentId),
     /// Close the connection and open it again.
     Reconnect(ConnectionId),
+    /// Give up a channel that carries nothing asked for any more, by the venue's number of it.
+    GiveUp(ConnectionId, u64),
 }
 
 /// What one input became: updates in order, the changes they refer to, and requests. Reused from

@@ -373,6 +373,13 @@ impl Protocol for Binance {
         }
     }
 
+    fn removed(&mut self, _context: &mut Context<'_>, instrument: InstrumentId) {
+        *self.feed(instrument) = Feed::default();
+        for last in &mut self.last_seen {
+            last.take_if(|last| *last == instrument);
+        }
+    }
+
     fn resync(&self, instrument: InstrumentId) -> Request {
         Request::Snapshot(instrument)
     }

@@ -165,6 +165,10 @@ impl Bitfinex {
             Some(_) => context.instrument(symbol),
             None => None,
         };
+        if kind.is_some() && instrument.is_none() {
+            // Asked for and taken back before the venue had answered.
+            context.request(Request::GiveUp(context.connection, id));
+        }
         let known = Channel { id, kind, instrument };
         if !self.connection(context).channels.add(known) {
             context.counts.unwanted += 1;
@@ -220,8 +224,10 @@ impl Bitfinex {
             Some(Channel { kind: Some(Kind::Ticker), instrument: Some(id), .. }) => {
                 ticker(context, frame, parts, id)
             }
-            // Subscribed to, but not wanted: counted with the subscription.
-            Some(Channel { kind: Some(_), instrument: None, .. }) => Ok(()),
+            Some(Channel { kind: Some(_), instrument: None, .. }) => {
+                context.counts.unwanted += 1;
+                Ok(())
+            }
             _ => {
                 context.counts.unknown_types += 1;
                 Ok(())
@@ -373,6 +379,14 @@ impl Protocol for Bitfinex {
         context.stale_connection(StaleCause::Closed);
         self.sequence.reset(context.connection);
         *self.connection(context) = Connection::default();
+    }
+
+    fn removed(&mut self, context: &mut Context<'_>, instrument: InstrumentId) {
+        for (index, connection) in self.connections.iter_mut().enumerate() {
+            for channel in connection.channels.let_go(instrument) {
+                context.request(Request::GiveUp(ConnectionId(index as u16), channel));
+            }
+        }
     }
 
     /// On a numbered connection the next message shows that one was lost.

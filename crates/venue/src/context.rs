@@ -136,6 +136,17 @@ impl Context<'_> {
         self.request(request);
     }
 
+    /// The instrument is no longer asked for. A book that was begun is Stale, whatever it was.
+    #[cold]
+    pub(crate) fn removed(&mut self, id: InstrumentId) {
+        let instrument = self.instruments.get_mut(id);
+        instrument.connection = None;
+        if std::mem::take(&mut instrument.sync) != Sync::Empty {
+            let cause = StaleCause::Removed;
+            self.out.updates.push(Update::Stale { instrument: id, cause });
+        }
+    }
+
     /// Every book that came by this connection is Stale: the break was in a sequence of the
     /// connection, or in a frame that could have held anything.
     #[cold]

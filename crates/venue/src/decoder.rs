@@ -248,6 +248,18 @@ impl Decoder {
         self.parts(ConnectionId(0), &mut unheard).1.metadata(instrument, metadata);
     }
 
+    /// Takes these symbols from here on, and no others. A book that is no longer asked for is Stale,
+    /// nothing is requested for it, and what still comes of it is counted as unwanted. One that is
+    /// asked for again keeps its id and its decimals, and begins Empty.
+    #[cold]
+    pub fn set_wanted(&mut self, symbols: &[String], out: &mut Updates) {
+        for id in self.instruments.set_wanted(symbols.to_vec()) {
+            let (protocol, mut context) = self.parts(ConnectionId(0), out);
+            protocol!(protocol, protocol => protocol.removed(&mut context, id));
+            context.removed(id);
+        }
+    }
+
     /// How many levels a side [`Decoder::checksum_matches`] wants to see; 0 on venues without
     /// checksums.
     pub fn checksum_levels(&self) -> usize {

@@ -42,6 +42,8 @@ pub struct Instrument {
     pub sync: Sync,
     /// The connection its book messages come by.
     pub connection: Option<ConnectionId>,
+    /// Whether it is asked for: of one that no longer is, nothing is taken.
+    pub is_wanted: bool,
 }
 
 /// Listings kept of instruments not named: more than any venue lists of one kind.
@@ -51,7 +53,7 @@ const LISTED_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct Instruments {
     entries: Vec<Instrument>,
-    /// Symbols with their ids, sorted by symbol.
+    /// Symbols with their ids, sorted by symbol; of those that are wanted.
     by_symbol: Vec<(String, InstrumentId)>,
     /// Sorted; only these are taken, where given.
     wanted: Option<Vec<String>>,
@@ -111,7 +113,29 @@ impl Instruments {
         self.entries.iter().enumerate().map(|(index, entry)| (InstrumentId(index as u32), entry))
     }
 
-    /// The instrument of that symbol, if it has been named.
+    /// Takes these symbols from here on, and no others; tells which instruments that were named are
+    /// no longer among them. Ids stay: one that is wanted again is the same.
+    #[cold]
+    pub(crate) fn set_wanted(&mut self, mut symbols: Vec<String>) -> Vec<InstrumentId> {
+        symbols.sort_unstable();
+        let mut removed = Vec::new();
+        self.by_symbol.clear();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            let id = InstrumentId(index as u32);
+            let was_wanted = entry.is_wanted;
+            entry.is_wanted = symbols.binary_search(&entry.symbol).is_ok();
+            if entry.is_wanted {
+                self.by_symbol.push((entry.symbol.clone(), id));
+            } else if was_wanted {
+                removed.push(id);
+            }
+        }
+        self.by_symbol.sort_unstable();
+        self.wanted = Some(symbols);
+        removed
+    }
+
+    /// The instrument of that symbol, if it has been named and is wanted.
     pub fn find(&self, symbol: &str) -> Option<InstrumentId> {
         let found = self.by_symbol.binary_search_by(|(name, _)| name.as_str().cmp(symbol));
         found.ok().map(|at| self.by_symbol[at].1)
@@ -172,6 +196,7 @@ impl Instruments {
             price_decimals_min,
             sync: Sync::Empty,
             connection: None,
+            is_wanted: true,
         });
         Some(id)
     }

@@ -25,6 +25,10 @@ pub(crate) trait Protocol {
     /// The connection opened, or closed: what belongs to one connection starts afresh.
     fn connection_reset(&mut self, _context: &mut Context<'_>) {}
 
+    /// The instrument is no longer asked for: nothing of it is to be held against what may come when
+    /// it is asked for again. Channels that only their numbers can end are given up.
+    fn removed(&mut self, _context: &mut Context<'_>, _instrument: InstrumentId) {}
+
     /// What we sent on the connection.
     fn sent(&mut self, _context: &mut Context<'_>, _frame: Frame<'_>) -> Result<(), DecodeError> {
         Ok(())

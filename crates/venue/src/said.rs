@@ -88,6 +88,7 @@ impl Listener {
             Request::Snapshot(id) => format!("fetch {}", self.symbol(*id)),
             Request::Resubscribe(id) => format!("resubscribe {}", self.symbol(*id)),
             Request::Reconnect(connection) => format!("reconnect {}", connection.0),
+            Request::GiveUp(connection, channel) => format!("give up {}/{channel}", connection.0),
         }));
         said.extend(error.map(|error| format!("error: {error}")));
         said.join("; ")

@@ -50,6 +50,7 @@ pub fn text_of(record: &Record<'_>) -> String {
             format!("reply {} {status} {}", url.unwrap_or("-"), text(body))
         }
         RecordKind::Alive => "alive".to_owned(),
+        RecordKind::Wanted(symbols) => format!("wanted {symbols:?}"),
         RecordKind::Timer => "timer".to_owned(),
     };
     format!("{} #{} {what}", record.received_at.nanos(), record.connection.0)

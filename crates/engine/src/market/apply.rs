@@ -190,12 +190,19 @@ impl MarketStage {
             .any(|link| link != source.link && self.links[link].books[id.index()].is_live());
         let instrument = &mut self.instruments[id.index()];
         instrument.counts.gaps += u64::from(cause == StaleCause::Sequence);
-        if matches!(cause, StaleCause::Closed | StaleCause::Silence) && !other_live {
+        let is_gone =
+            matches!(cause, StaleCause::Closed | StaleCause::Silence | StaleCause::Removed);
+        if is_gone && !other_live {
             // Trades may be missed until someone tells of them again.
             instrument.features.restart_trades();
             instrument.trades = Default::default();
         }
-        self.links[source.link].book_mut(id).asked_at = source.at;
+        let linked = self.links[source.link].book_mut(id);
+        linked.asked_at = source.at;
+        if cause == StaleCause::Removed && linked.book.state() == BookState::Stale {
+            // What was wrong with it before is no answer to why there is nothing more of it.
+            linked.book.mark_syncing();
+        }
         self.mark_stale(source.link, id, cause, sink);
     }
 }

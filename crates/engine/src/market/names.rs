@@ -1,13 +1,15 @@
 //! Instruments, their decimals and their ticks: what all links must agree on.
 
-use super::MarketStage;
+use super::{MarketStage, Source};
 use crate::{
     MarketSink, TickSource,
     instrument::Instrument,
     link::{Link, LinkBook},
 };
 use std::num::NonZeroU64;
-use tickhawk_market::{Decimal, InstrumentId, Metadata, Scale, StaleCause, Update, Updates};
+use tickhawk_market::{
+    ConnectionId, Decimal, InstrumentId, Metadata, Scale, StaleCause, UnixNanos, Update, Updates,
+};
 
 impl MarketStage {
     /// A link's decoder named an instrument for the first time.
@@ -33,6 +35,26 @@ impl MarketStage {
         if let Some(tick_size) = configured {
             self.take_tick(id, tick_size, TickSource::Config);
         }
+    }
+
+    /// Other instruments are asked for. Books that no longer are go Stale; those that still are do not
+    /// notice. New ones begin with their first message.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn set_wanted(
+        &mut self,
+        at: UnixNanos,
+        symbols: &[String],
+        sink: &mut impl MarketSink,
+    ) {
+        let mut updates = std::mem::take(&mut self.updates);
+        for link in 0..self.links.len() {
+            updates.clear();
+            self.links[link].decoder.set_wanted(symbols, &mut updates);
+            let source = Source { link, connection: ConnectionId(link as u16), at };
+            self.take_updates(source, &mut updates, self.instruments.len(), sink);
+        }
+        self.updates = updates;
     }
 
     /// Names to the other link what this input's link named, from `named` on, so that ids and

@@ -51,7 +51,7 @@ pub fn real(name: &str) -> Option<Vec<TapeRecord>> {
             RecordKind::Closed => TapeKind::Closed,
             RecordKind::Sent(bytes) => TapeKind::Sent(text(bytes)),
             RecordKind::Frame(bytes) => TapeKind::Frame(text(bytes)),
-            RecordKind::Alive | RecordKind::Timer => continue,
+            RecordKind::Alive | RecordKind::Wanted(_) | RecordKind::Timer => continue,
             RecordKind::RestReply { url, status, body } => {
                 let url = url.map(str::to_owned);
                 TapeKind::RestReply { url, status, body: text(body) }

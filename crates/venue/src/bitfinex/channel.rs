@@ -66,6 +66,19 @@ impl Channels {
         feeding.take_if(|feeding| *feeding == id).map(|_| instrument)
     }
 
+    /// Nothing of the instrument is followed any more; gives the channels that carried it.
+    pub(super) fn let_go(&mut self, instrument: InstrumentId) -> Vec<u64> {
+        if let Some(feeding) = self.feeding.get_mut(instrument.index()) {
+            *feeding = None;
+        }
+        let its = |channel: &&mut Channel| channel.instrument == Some(instrument);
+        let let_go = |channel: &mut Channel| {
+            channel.instrument = None;
+            channel.id
+        };
+        self.channels.iter_mut().filter(its).map(let_go).collect()
+    }
+
     /// Whether the channel is the one whose snapshot the book came from.
     #[inline]
     pub(super) fn feeds(&self, instrument: InstrumentId, id: u64) -> bool {
