@@ -49,3 +49,50 @@ pub enum RingError {
         found: u64,
     },
 }
+
+/// Why a shared-memory segment cannot be made or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// The file system of shared memory is full: give it room, or ask for fewer or shorter slots.
+    #[error(
+        "/dev/shm has no room for {needed_bytes} bytes, {available_bytes} are available\n\
+         hint: remove what is not in use there, enlarge it (`mount -o remount,size=... /dev/shm`; \
+         in a container `--shm-size`), or make the ring smaller"
+    )]
+    NoSpace {
+        /// What the segment takes.
+        needed_bytes: u64,
+        /// What was free a moment later.
+        available_bytes: u64,
+    },
+    /// The system refuses; see its reason.
+    #[error("cannot {doing} shared memory `{name}` of {needed_bytes} bytes")]
+    System {
+        /// What was being done: create, reserve, open.
+        doing: &'static str,
+        /// The segment's name.
+        name: alloc::string::String,
+        /// Its size; 0 where it is being opened.
+        needed_bytes: u64,
+        /// What the system said.
+        #[source]
+        source: rustix::io::Errno,
+    },
+    /// Pass on the name that [`Segment::name`](crate::Segment::name) gave.
+    #[error("`{name}` is not a name of Tickhawk's shared memory")]
+    Name {
+        /// What was given.
+        name: alloc::string::String,
+    },
+    /// Run both processes from the same build.
+    #[error("shared memory `{name}` has {found_words} words, at least {needed_words} are needed")]
+    TooSmall {
+        /// The segment's name.
+        name: alloc::string::String,
+        /// Words needed.
+        needed_words: usize,
+        /// Words found.
+        found_words: usize,
+    },
+}

@@ -170,16 +170,17 @@ impl Geometry {
     }
 }
 
-/// The stamp of a slot while item `number` is written to it.
+/// The stamp of a slot while item `number` is written to it. It wraps, since a number may come from
+/// a region that a broken process wrote.
 #[inline]
 pub(crate) const fn stamp_writing(number: u64) -> u64 {
-    2 * number + 1
+    number.wrapping_mul(2).wrapping_add(1)
 }
 
 /// The stamp of a slot that holds all of item `number`.
 #[inline]
 pub(crate) const fn stamp_whole(number: u64) -> u64 {
-    2 * number + 2
+    number.wrapping_mul(2).wrapping_add(2)
 }
 
 /// The item a non-zero stamp speaks of.

@@ -54,24 +54,30 @@
 //! under way: that is where a lapped reader goes on.
 //!
 //! The whole layout, header included, lives in the words of a [`Storage`], so a second process that
-//! maps them can [`Reader::attach`].
+//! maps them can [`Reader::attach`]. [`Segment`] makes such words under a name, [`SharedRegion`]
+//! opens them; whatever a broken process writes there, the other end neither panics nor reads past
+//! them.
 //!
 //! What it refuses to do: wait, wake anyone up, take a second writer, or hand out an item that was
 //! changed while it was copied.
 #![cfg_attr(not(test), no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
 mod error;
 mod layout;
 mod reader;
+mod segment;
+mod shared;
 mod storage;
 mod writer;
 
-pub use error::RingError;
+pub use error::{RingError, SegmentError};
 pub use layout::{Geometry, LAYOUT_VERSION};
 pub use reader::{Pop, Reader, Start};
+pub use segment::{Segment, sweep};
+pub use shared::SharedRegion;
 pub use storage::{HeapRegion, Storage};
 pub use writer::{GatedWriter, Writer};
 

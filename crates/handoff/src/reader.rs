@@ -137,7 +137,8 @@ impl<S: Storage> Reader<S> {
 
     #[inline]
     fn advance(&mut self) {
-        self.cursor += 1;
+        // Wraps only where a broken process wrote the numbers.
+        self.cursor = self.cursor.wrapping_add(1);
         if self.mode == Mode::Gated {
             // Release: pairs with the Acquire load of the cursor in `GatedWriter::try_push`; the
             // copy of the slot is over before the writer may use the slot again.
@@ -163,9 +164,10 @@ impl<S: Storage> Reader<S> {
         // The stamp proves that its item was begun, even where `begun` is seen later than it, so
         // the cursor always moves.
         let proven = (stamp_number(stamp) + 1).saturating_sub(self.geometry.slot_count() as u64);
-        let oldest = oldest_intact(&self.storage, self.geometry).max(proven).max(self.cursor + 1);
+        let oldest = oldest_intact(&self.storage, self.geometry).max(proven);
+        let oldest = oldest.max(self.cursor.saturating_add(1));
         let count = oldest - self.cursor;
-        self.missed_count += count;
+        self.missed_count = self.missed_count.saturating_add(count);
         self.cursor = oldest - 1;
         self.advance();
         Pop::Missed { count }
