@@ -4,7 +4,7 @@ use crate::contract::Golden;
 use crate::library::{Runtime, RuntimeOptions};
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::sys::{Binding, Port};
-use crate::{InferenceError, ModelFile, Output};
+use crate::{InferenceError, ModelFile, Output, Refusal};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use std::fmt;
@@ -26,6 +26,9 @@ impl OrtModel {
     /// [`crate::Model::load`].
     pub fn load(file: &ModelFile, options: &RuntimeOptions) -> Result<Self, InferenceError> {
         let signature = Signature::of(file)?;
+        if signature.gives_maps() {
+            return Err(Refusal::ZipMap.of(file.path()));
+        }
         let runtime = Runtime::load(options)?;
         let refused = |message: String| InferenceError::Session {
             path: file.path().to_path_buf(),

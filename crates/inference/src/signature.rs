@@ -71,6 +71,11 @@ impl Signature {
         Ok(Self { shape, kind, input, output })
     }
 
+    /// Whether the output is a sequence of maps, which only the native engine sees through.
+    pub(crate) fn gives_maps(&self) -> bool {
+        self.output.kind == ValueKind::Maps
+    }
+
     /// The input's dimensions with one for N.
     pub(crate) fn input_dims(&self) -> Vec<i64> {
         batch_of_one(&self.input)
@@ -135,8 +140,8 @@ fn choose_output(outputs: Vec<ValueInfo>) -> Result<(ValueInfo, OutputKind), Ref
             _ => {}
         }
     }
-    if outputs.iter().any(|output| output.kind == ValueKind::Maps) {
-        return Err(Refusal::ZipMap);
+    if let Some(maps) = outputs.iter().find(|output| output.kind == ValueKind::Maps) {
+        return Ok((maps.clone(), OutputKind::Classes));
     }
     let wrong_type = outputs.iter().find(|output| kind_by_dims(output).is_some());
     Err(match wrong_type {

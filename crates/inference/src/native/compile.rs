@@ -27,6 +27,8 @@ pub(crate) struct Compiler<'g> {
     known: HashMap<ValueId, Known>,
     /// Constants that stand in the arena already.
     placed: HashMap<ValueId, Place>,
+    /// What constant begins at a place of the arena.
+    written: HashMap<usize, Rc<Tensor>>,
     /// Nodes that an earlier one took in.
     taken: Vec<bool>,
     /// Whether a node may take in those after it: not where constants are folded, which is node by
@@ -76,6 +78,7 @@ impl<'g> Compiler<'g> {
             graph,
             known: HashMap::new(),
             placed: HashMap::new(),
+            written: HashMap::new(),
             taken: vec![false; if joins { graph.nodes.len() } else { 0 }],
             joins,
             steps: Vec::new(),
@@ -210,7 +213,13 @@ impl<'g> Compiler<'g> {
         };
         let place = self.fresh(&tensor.dims)?;
         simd::flat_mut(&mut self.arena)[place.range()].copy_from_slice(values);
+        self.written.insert(place.start, Rc::new(tensor.clone()));
         Ok(place)
+    }
+
+    /// The constant that stands at that place, if it is one.
+    pub(crate) fn written(&self, place: &Place) -> Option<Rc<Tensor>> {
+        self.written.get(&place.start).cloned()
     }
 
     fn fresh(&mut self, dims: &[usize]) -> Result<Place, String> {

@@ -56,11 +56,6 @@ impl Layer {
         Self { inputs, outputs, weights, bias }
     }
 
-    /// What a row of outputs takes with its padding.
-    pub(crate) fn padded_outputs(&self) -> usize {
-        self.bias.len() * LANES
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         (self.weights.len() + self.bias.len()) * size_of::<Line>()
     }

@@ -168,7 +168,7 @@ fn softplus(a: f32) -> f32 {
 
 impl BinaryOp {
     #[inline(always)]
-    fn apply<L: Lanes>(self, l: L, a: L::F, b: L::F) -> L::F {
+    pub(crate) fn apply<L: Lanes>(self, l: L, a: L::F, b: L::F) -> L::F {
         let zero = l.splat(0.0);
         let one = l.splat(1.0);
         match self {

@@ -8,6 +8,7 @@ mod graph;
 pub(crate) mod isa;
 mod lower;
 pub(crate) mod math;
+mod matmul;
 mod moves;
 mod plan;
 mod rows;
@@ -104,6 +105,11 @@ impl NativeModel {
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
         simd::dispatch(self.isa, Run { steps: &self.plan.steps, arena: &mut self.plan.arena });
         Output::of(self.kind, self.output())
+    }
+
+    /// What it keeps: weights, the arena, and the steps' own lists.
+    pub fn memory_bytes(&self) -> usize {
+        self.plan.bytes()
     }
 
     /// Runs `count` times on what the input holds, whatever comes out.

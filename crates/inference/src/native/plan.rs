@@ -2,8 +2,9 @@
 
 use super::dense::{self, Dense};
 use super::elementwise::{self, Binary, Choice, Unary};
+use super::matmul::{self, MatMul};
 use super::moves::{self, Copies};
-use super::rows::{self, Softmax};
+use super::rows::{self, Rows};
 use super::simd::{self, Kernel, Lanes, Line};
 use super::trees::TreeEnsemble;
 use std::ops::Range;
@@ -19,6 +20,14 @@ pub(crate) struct Plan {
     pub(crate) output: Range<usize>,
 }
 
+impl Plan {
+    /// What it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        let own: usize = self.steps.iter().map(Step::bytes).sum();
+        own + size_of_val(&self.steps[..]) + size_of_val(&self.arena[..])
+    }
+}
+
 /// One kernel with its places, which are counted in numbers from the arena's beginning.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -27,7 +36,8 @@ pub(crate) enum Step {
     Binary(Binary),
     Choice(Choice),
     Copies(Copies),
-    Softmax(Softmax),
+    MatMul(MatMul),
+    Rows(Rows),
     Forest(Box<Forest>),
 }
 
@@ -48,11 +58,25 @@ impl Step {
             Self::Binary(step) => elementwise::binary(l, step, arena),
             Self::Choice(step) => elementwise::choice(l, step, arena),
             Self::Copies(step) => moves::run(step, arena),
-            Self::Softmax(step) => rows::softmax(l, step, arena),
+            Self::MatMul(step) => matmul::run(l, step, arena),
+            Self::Rows(step) => rows::run(l, step, arena),
             Self::Forest(step) => {
                 let (input, output) = apart(arena, step.from.clone(), step.to.clone());
                 step.trees.run(input, output);
             }
+        }
+    }
+}
+
+impl Step {
+    /// What it keeps beside itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(step) => step.layer.bytes(),
+            Self::Copies(step) => step.bytes(),
+            Self::MatMul(step) => size_of_val(&step.batches[..]),
+            Self::Forest(step) => step.trees.bytes(),
+            Self::Unary(_) | Self::Binary(_) | Self::Choice(_) | Self::Rows(_) => 0,
         }
     }
 }

@@ -1,27 +1,51 @@
-//! What is done to whole rows: Softmax, and what else needs every number of a row.
+//! What is done to whole rows: Softmax, sums and the like, normalisation.
 //!
 //! A sum over a row is taken in sixteen lanes, lane i has the numbers i, i + 16 and so on, and the
 //! lanes are added halves onto halves: the same order on every instruction set.
 
+use super::elementwise::BinaryOp;
 use super::math;
 use super::plan::apart;
 use super::simd::{LANES, Lanes};
 use std::ops::Range;
 
-/// Softmax of each row, or its logarithm.
-#[derive(Debug)]
-pub(crate) struct Softmax {
-    pub(crate) log: bool,
-    pub(crate) rows: Rows,
-}
-
 /// Rows of `width` numbers, one after the other, from whole lines to whole lines.
 #[derive(Debug)]
 pub(crate) struct Rows {
+    pub(crate) op: RowsOp,
     pub(crate) count: usize,
     pub(crate) width: usize,
     pub(crate) from: Range<usize>,
     pub(crate) to: Range<usize>,
+}
+
+/// What is done to each row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RowsOp {
+    Softmax,
+    LogSoftmax,
+    /// Mean zero and variance one, but for `epsilon` added to it.
+    Standardise {
+        epsilon: f32,
+    },
+    /// Divided by what it comes to, unless that is zero.
+    Normalise(Total),
+    /// One number a row.
+    Reduce(Total),
+}
+
+/// What a row comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Total {
+    Sum,
+    Mean,
+    Max,
+    Min,
+    /// Sum of the sizes.
+    L1,
+    /// Root of the sum of squares.
+    L2,
+    SumSquare,
 }
 
 /// One row among others: what follows it may be read, and written before its turn comes.
@@ -32,20 +56,63 @@ struct Row {
 }
 
 #[inline(always)]
-pub(crate) fn softmax<L: Lanes>(l: L, step: &Softmax, arena: &mut [f32]) {
-    let Rows { count, width, .. } = step.rows;
-    let (from, to) = apart(arena, step.rows.from.clone(), step.rows.to.clone());
-    for row in (0..count).map(|row| Row { start: row * width, width }) {
-        let highest = halves(l, row.fold(l, from, f32::NEG_INFINITY, |a, b| l.max(a, b)), f32::max);
-        let shift = l.splat(highest);
-        row.map(l, from, to, |a| math::exp(l, l.sub(a, shift)));
-        let total = halves(l, row.fold(l, to, 0.0, |a, b| l.add(a, b)), |a, b| a + b);
-        if step.log {
-            let shift = l.splat(highest + libm::logf(total));
-            row.map(l, from, to, |a| l.sub(a, shift));
-        } else {
-            let total = l.splat(total);
-            row.update(l, to, |a| l.div(a, total));
+pub(crate) fn run<L: Lanes>(l: L, step: &Rows, arena: &mut [f32]) {
+    let (from, to) = apart(arena, step.from.clone(), step.to.clone());
+    for index in 0..step.count {
+        let row = Row { start: index * step.width, width: step.width };
+        match step.op {
+            RowsOp::Softmax => softmax(l, row, false, from, to),
+            RowsOp::LogSoftmax => softmax(l, row, true, from, to),
+            RowsOp::Standardise { epsilon } => {
+                let mean = l.splat(total(l, row, Total::Mean, from));
+                row.map(l, from, to, |a| l.sub(a, mean));
+                let variance = total(l, row, Total::SumSquare, to) / row.width as f32;
+                let deviation = l.splat((variance + epsilon).sqrt());
+                row.update(l, to, |a| l.div(a, deviation));
+            }
+            RowsOp::Normalise(kind) => {
+                let total = total(l, row, kind, from);
+                let total = l.splat(if total == 0.0 { 1.0 } else { total });
+                row.map(l, from, to, |a| l.div(a, total));
+            }
+            RowsOp::Reduce(kind) => to[index] = total(l, row, kind, from),
+        }
+    }
+}
+
+#[inline(always)]
+fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
+    let highest = total(l, row, Total::Max, from);
+    let shift = l.splat(highest);
+    row.map(l, from, to, |a| math::exp(l, l.sub(a, shift)));
+    let sum = total(l, row, Total::Sum, to);
+    if log {
+        let shift = l.splat(highest + libm::logf(sum));
+        row.map(l, from, to, |a| l.sub(a, shift));
+    } else {
+        let sum = l.splat(sum);
+        row.update(l, to, |a| l.div(a, sum));
+    }
+}
+
+#[inline(always)]
+fn total<L: Lanes>(l: L, row: Row, kind: Total, place: &[f32]) -> f32 {
+    let sum = |lanes: L::F| halves(l, lanes, |a, b| a + b);
+    let plain = |total, a| l.add(total, a);
+    match kind {
+        Total::Sum => sum(row.fold(l, place, 0.0, plain)),
+        Total::Mean => sum(row.fold(l, place, 0.0, plain)) / row.width as f32,
+        Total::L1 => sum(row.fold(l, place, 0.0, |total, a| l.add(total, l.abs(a)))),
+        Total::L2 => sum(row.fold(l, place, 0.0, |total, a| l.fma(a, a, total))).sqrt(),
+        Total::SumSquare => sum(row.fold(l, place, 0.0, |total, a| l.fma(a, a, total))),
+        Total::Max => {
+            let best =
+                row.fold(l, place, f32::NEG_INFINITY, |best, a| BinaryOp::Max.apply(l, best, a));
+            halves(l, best, |a, b| if a > b || a.is_nan() { a } else { b })
+        }
+        Total::Min => {
+            let best = row.fold(l, place, f32::INFINITY, |best, a| BinaryOp::Min.apply(l, best, a));
+            halves(l, best, |a, b| if a < b || a.is_nan() { a } else { b })
         }
     }
 }
@@ -97,7 +164,7 @@ const LANE_NUMBERS: [f32; LANES] =
 
 /// Sixteen numbers, as far as there are so many.
 #[inline(always)]
-fn load<L: Lanes>(l: L, place: &[f32], at: usize) -> L::F {
+pub(crate) fn load<L: Lanes>(l: L, place: &[f32], at: usize) -> L::F {
     let rest = &place[at..];
     match rest.first_chunk() {
         Some(line) => l.load(line),
@@ -105,8 +172,9 @@ fn load<L: Lanes>(l: L, place: &[f32], at: usize) -> L::F {
     }
 }
 
+/// Sixteen numbers, as far as there is room.
 #[inline(always)]
-fn store<L: Lanes>(l: L, place: &mut [f32], at: usize, value: L::F) {
+pub(crate) fn store<L: Lanes>(l: L, place: &mut [f32], at: usize, value: L::F) {
     let rest = &mut place[at..];
     match rest.first_chunk_mut() {
         Some(line) => l.store(value, line),
@@ -119,12 +187,10 @@ fn store<L: Lanes>(l: L, place: &mut [f32], at: usize, value: L::F) {
 fn halves<L: Lanes>(l: L, lanes: L::F, join: impl Fn(f32, f32) -> f32) -> f32 {
     let mut numbers = [0.0; LANES];
     l.store(lanes, &mut numbers);
-    let mut width = LANES / 2;
-    while width > 0 {
+    for width in [8, 4, 2, 1] {
         for lane in 0..width {
             numbers[lane] = join(numbers[lane], numbers[lane + width]);
         }
-        width /= 2;
     }
     numbers[0]
 }

@@ -3,8 +3,7 @@
 use super::*;
 use crate::example;
 use crate::proto::{
-    AttributeProto, FunctionProto, MapTypeProto, SequenceTypeProto, SparseTensorProto, TensorProto,
-    TypeProto, ValueInfoProto,
+    AttributeProto, FunctionProto, SparseTensorProto, TensorProto, TypeProto, ValueInfoProto,
 };
 use crate::{Dim, OutputKind, Shape, Signature, ValueKind};
 use proptest::prelude::*;
@@ -224,15 +223,6 @@ fn the_score_is_found_among_outputs() {
 fn outputs_of_another_form_are_refused() {
     let x = || vec![tensor_value("x", 1, &[None, Some(4)])];
     let refused = |outputs| signature(x(), outputs).unwrap_err();
-    let maps =
-        |kind| ValueInfoProto { name: Some("output_probability".into()), r#type: Some(kind) };
-    let map = || TypeProto { map: Some(MapTypeProto { key_type: Some(7) }), ..Default::default() };
-    let sequence = SequenceTypeProto { elem_type: Some(map()) };
-    let zip = TypeProto { sequence: Some(Box::new(sequence)), ..Default::default() };
-    let label = || tensor_value("label", 7, &[None]);
-    assert_eq!(refused(vec![label(), maps(zip)]), Refusal::ZipMap);
-    assert_eq!(refused(vec![maps(map())]), Refusal::ZipMap);
-
     for dims in [vec![None, Some(2)], vec![None, None], vec![Some(5)], vec![None, Some(3), Some(1)]]
     {
         let found = refused(vec![tensor_value("p", 1, &dims)]);

@@ -128,7 +128,11 @@ pub(super) fn spread(
     if Some(place.len()) == element_count(dims) {
         return Ok(Place { dims: dims.to_vec(), ..place });
     }
-    let places = views::spread(node, &place.dims, dims)?.places.unwrap_or_default();
+    let view = views::spread(node, &place.dims, dims)?;
+    if let Some(constant) = c.written(&place) {
+        return c.write(&views::apply(view, &constant)).map_err(|reason| node.refuse(reason));
+    }
+    let places = view.places.unwrap_or_default();
     let to = c.allot(node, dims)?;
     let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
     c.push(Step::Copies(Copies::new(place.range(), to.range(), moves)));

@@ -3,7 +3,7 @@
 mod dense;
 mod elementwise;
 mod ml;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod views;
 
 use super::compile::{Compiler, Known, Place};
@@ -17,6 +17,9 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
     }
     if let Some(op) = elementwise::binary_op(node) {
         return elementwise::binary(c, node, op);
+    }
+    if let Some(total) = rows::total(node) {
+        return rows::reduce(c, node, total);
     }
     if let Some(view) = views::of(c, node)? {
         return views::give_view(c, node, view);
@@ -32,6 +35,12 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
         "ai.onnx.ml:TreeEnsembleClassifier" | "ai.onnx.ml:TreeEnsembleRegressor" => {
             ml::trees(c, node)
         }
+        "LayerNormalization" => rows::layer_norm(c, node),
+        "BatchNormalization" => rows::batch_norm(c, node),
+        "ai.onnx.ml:Scaler" => ml::scaler(c, node),
+        "ai.onnx.ml:Normalizer" => ml::normalizer(c, node),
+        "ai.onnx.ml:LinearClassifier" | "ai.onnx.ml:LinearRegressor" => ml::linear(c, node),
+        "ai.onnx.ml:ZipMap" => ml::zip_map(c, node),
         _ => Err(node.refuse("is not supported")),
     }
 }

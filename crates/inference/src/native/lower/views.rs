@@ -183,7 +183,7 @@ fn slice(c: &Compiler<'_>, node: &Node, from: &[usize]) -> Result<View, Unsuppor
     let mut axes = offsets(from);
     for (((start, end), value), step) in starts.into_iter().zip(ends).zip(along).zip(steps) {
         let axis = axis(node, value, from.len())?;
-        let size = from[axis] as i64;
+        let size = axes[axis].len() as i64;
         let place = |value: i64, low: i64, high: i64| {
             let value = if value < 0 { value.saturating_add(size) } else { value };
             value.clamp(low, high)

@@ -1,6 +1,11 @@
 //! The native engine against ONNX Runtime, and its instruction sets against each other.
 
 mod bundled;
+mod choice;
+pub(crate) mod graphs;
+mod operators;
+mod random;
+mod views;
 
 use super::Isa;
 use crate::{ModelFile, NativeModel, OrtModel, Output, RuntimeOptions};

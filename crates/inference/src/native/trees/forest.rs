@@ -68,6 +68,11 @@ pub(super) struct Forest {
 }
 
 impl Forest {
+    /// What it takes, beside its leaves' votes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.records[..]) + size_of_val(&self.tops[..])
+    }
+
     /// Lays the trees out; an error is a reason to refuse them.
     pub(super) fn plant(trees: &Trees, features: usize) -> Result<Self, String> {
         let groups = trees.trees.len().div_ceil(LANES);

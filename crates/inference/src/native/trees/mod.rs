@@ -80,6 +80,11 @@ impl TreeEnsemble {
         self.isa = isa;
     }
 
+    /// What its records take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.forest.bytes()
+    }
+
     /// How many values a run gives: classes, in the order of their labels, or targets.
     pub(crate) fn columns(&self) -> usize {
         self.columns
