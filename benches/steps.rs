@@ -12,7 +12,7 @@ use tickhawk_feature::{
     FRAME_WORDS, FeatureFrame, FeaturePlan, FeatureState, PlanOptions, default_features,
 };
 use tickhawk_handoff::{Geometry, lossy};
-use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_inference::{Engine, Model, RuntimeOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
     BookUpdate, Change, ConnectionId, Level, MonoNanos, Scale, Side, UnixNanos, Update, Updates,
@@ -187,10 +187,14 @@ fn inference(c: &mut Criterion) {
     for name in ["linear", "mlp", "trees"] {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("models/{name}/1/model.onnx"));
-        let mut model = Model::load(path, &RuntimeOptions::default()).expect("a bundled model");
-        c.bench_function(&format!("inference/{name}/onnxruntime"), |b| {
-            b.iter(|| model.run_in_place().expect("zeros are finite"));
-        });
+        for engine in [Engine::Native, Engine::OnnxRuntime] {
+            let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+            // What the native engine does not run is not timed on it.
+            let Ok(mut model) = Model::load(&path, &options) else { continue };
+            c.bench_function(&format!("inference/{name}/{engine}"), |b| {
+                b.iter(|| model.run_in_place().expect("zeros are finite"));
+            });
+        }
     }
 }
 

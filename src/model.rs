@@ -17,8 +17,8 @@ use std::{
     io::{self, Write},
 };
 use tickhawk_inference::{
-    Contract, Golden, InferenceError, Model, ModelFile, OrtModel, Output, RuntimeOptions,
-    StoreError,
+    Contract, Golden, InferenceError, Model, ModelFile, NativeModel, OrtModel, Output,
+    RuntimeOptions, Signature, StoreError,
 };
 
 /// Rows of a golden table that is made up.
@@ -39,9 +39,9 @@ pub fn run(args: ModelArgs) -> Result<Outcome> {
 
 fn stamp(args: &StampArgs) -> Result<Outcome> {
     let file = ModelFile::read(&args.model)?;
-    let mut model = OrtModel::load(&file, &RuntimeOptions::default())?;
+    let mut model = Stamped::load(&file)?;
     let inputs = match &args.golden_inputs {
-        None => seeded_rows(model.shape().values()),
+        None => seeded_rows(Signature::of(&file)?.shape.values()),
         Some(path) => {
             let name = || format!("golden inputs `{}`", path.display());
             let text = fs::read_to_string(path).with_context(name)?;
@@ -59,6 +59,28 @@ fn stamp(args: &StampArgs) -> Result<Outcome> {
     fs::write(&args.out, bytes).with_context(|| format!("writing `{}`", args.out.display()))?;
     eprintln!("`{}` expects schema {}", args.out.display(), contract.schema());
     Ok(Outcome::Done)
+}
+
+/// What fills a golden table: ONNX Runtime, since its word is what the native engine is held
+/// against; the native engine where there is no runtime, or a model it does not run.
+enum Stamped {
+    Runtime(OrtModel),
+    Native(NativeModel),
+}
+
+impl Stamped {
+    fn load(file: &ModelFile) -> Result<Self, InferenceError> {
+        OrtModel::load(file, &RuntimeOptions::default())
+            .map(Self::Runtime)
+            .or_else(|error| NativeModel::compile(file).map(Self::Native).map_err(|_| error))
+    }
+
+    fn run(&mut self, row: &[f32]) -> Result<Output, InferenceError> {
+        match self {
+            Self::Runtime(model) => model.run(row),
+            Self::Native(model) => model.run(row),
+        }
+    }
 }
 
 /// Numbers around zero from a linear congruential generator: any inputs prove the graph.

@@ -1,0 +1,109 @@
+//! The native engine beside ONNX Runtime, on what the market really brings: every feature vector of
+//! the bundled recordings, and of the real ones where they are, through each bundled model.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use support::{Golden, captures};
+use tickhawk_capture::{RecordKind, Session};
+use tickhawk_engine::{Input, MarketOptions, MarketSink, MarketStage};
+use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
+use tickhawk_inference::{Contract, Isa, ModelFile, NativeModel, OrtModel, RuntimeOptions};
+use tickhawk_latency::Clock;
+use tickhawk_market::Decimal;
+use tickhawk_venue::Venue;
+
+/// How far an output may be from ONNX Runtime's.
+const TOLERANCE: f32 = 1e-5;
+
+/// Vectors that are at least compared.
+const VECTORS_MIN: usize = 10_000;
+
+/// Frames taken of one recording: of the longest ones a part is enough.
+const FRAMES_MAX: usize = 20_000;
+
+/// The feature vectors of frames, end to end.
+#[derive(Default)]
+struct Vectors(Vec<Vec<f32>>);
+
+impl MarketSink for Vectors {
+    fn frame(&mut self, frame: &FeatureFrame) {
+        self.0.push(frame.features().to_vec());
+    }
+}
+
+fn vectors(paths: &[PathBuf], venue: Venue, names: &[String]) -> Vec<Vec<f32>> {
+    let plan = FeaturePlan::compile(names, PlanOptions::default()).unwrap();
+    let tick = Decimal::parse(b"0.1").unwrap();
+    let options = MarketOptions { contract_tick_size: Some(tick), ..MarketOptions::new(venue) };
+    let clock = Clock::new();
+    let mut market = MarketStage::new(options, plan, clock.clone());
+    let mut session = Session::open(paths).unwrap();
+    let mut sink = Vectors::default();
+    while let Some(record) = session.next_record().unwrap() {
+        let input = match record.kind {
+            RecordKind::Opened { .. } => Input::Opened,
+            RecordKind::Closed => Input::Closed,
+            RecordKind::Sent(bytes) => Input::Sent(bytes),
+            RecordKind::Frame(bytes) => Input::Frame(bytes),
+            RecordKind::RestReply { url, status, body } => Input::RestReply { url, status, body },
+            RecordKind::Alive => Input::Alive,
+            RecordKind::Timer => Input::Timer,
+        };
+        market.step(record.connection, record.received_at, clock.now(), input, &mut sink);
+        if sink.0.len() >= FRAMES_MAX {
+            break;
+        }
+    }
+    sink.0
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All vectors there are for these features.
+fn recorded(names: &[String]) -> Vec<Vec<f32>> {
+    let mut all = Vec::new();
+    for slug in ["binance-futures", "binance", "bybit", "coinbase", "kraken", "okx"] {
+        let path = root().join(format!("replay-data/{slug}.jsonl.zst"));
+        all.extend(vectors(&[path], slug.parse().unwrap(), names));
+    }
+    if let Some(captures) = captures() {
+        for golden in Golden::all(&captures) {
+            let venue = golden.slug().parse().unwrap();
+            all.extend(vectors(&golden.paths(&captures), venue, names));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_bundled_model_agrees_on_recorded_vectors() {
+    let mut recorded_for: Option<(Vec<String>, Vec<Vec<f32>>)> = None;
+    for name in ["linear", "mlp"] {
+        let file = ModelFile::read(root().join(format!("models/{name}/1/model.onnx"))).unwrap();
+        let names = Contract::parse(&file).unwrap().features().to_vec();
+        let (_, vectors) = match &mut recorded_for {
+            Some(found) if found.0 == names => found,
+            other => other.insert((names.clone(), recorded(&names))),
+        };
+        assert!(vectors.len() >= VECTORS_MIN, "{} vectors", vectors.len());
+        let mut runtime = OrtModel::load(&file, &RuntimeOptions::default()).unwrap();
+        let mut natives: Vec<NativeModel> = Isa::available()
+            .map(|isa| NativeModel::compile(&file).unwrap().with_isa(isa))
+            .collect();
+        let mut furthest = 0f32;
+        for vector in vectors.iter() {
+            let expected = runtime.run(vector).unwrap().numbers();
+            let outputs = natives.iter_mut().map(|native| native.run(vector).unwrap().numbers());
+            let outputs: Vec<Vec<f32>> = outputs.collect();
+            assert!(outputs.iter().all(|output| *output == outputs[0]), "{name}: {outputs:?}");
+            for (got, wanted) in outputs[0].iter().zip(expected) {
+                furthest = furthest.max((got - wanted).abs());
+                assert!((got - wanted).abs() <= TOLERANCE, "{name}: {got}, {wanted}: {vector:?}");
+            }
+        }
+        eprintln!("{name}: {} vectors, at most {furthest:e} apart", vectors.len());
+    }
+}
