@@ -48,6 +48,7 @@ fn vectors(paths: &[PathBuf], venue: Venue, names: &[String]) -> Vec<Vec<f32>> {
             RecordKind::Frame(bytes) => Input::Frame(bytes),
             RecordKind::RestReply { url, status, body } => Input::RestReply { url, status, body },
             RecordKind::Alive => Input::Alive,
+            RecordKind::Wanted(symbols) => Input::Wanted(symbols),
             RecordKind::Timer => Input::Timer,
         };
         market.step(record.connection, record.received_at, clock.now(), input, &mut sink);

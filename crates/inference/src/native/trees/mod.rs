@@ -40,6 +40,7 @@ pub(crate) struct TreeEnsemble {
     finish: Finish,
     columns: usize,
     /// The position in the attribute lists of each leaf.
+    #[cfg(test)]
     leaves: Vec<u32>,
 }
 
@@ -67,8 +68,16 @@ impl TreeEnsemble {
         };
         let forest = Forest::plant(&trees, features).map_err(|reason| attributes.refuse(reason))?;
         let ballot = Ballot::new(votes, &trees, &forest);
-        let leaves = trees.leaves;
-        Ok(Self { isa: Isa::best(), forest, ballot, aggregate, finish, columns, leaves })
+        Ok(Self {
+            isa: Isa::best(),
+            forest,
+            ballot,
+            aggregate,
+            finish,
+            columns,
+            #[cfg(test)]
+            leaves: trees.leaves,
+        })
     }
 
     /// Uses the kernels of `isa` from here on.
@@ -116,6 +125,7 @@ impl TreeEnsemble {
     ///
     /// # Panics
     /// As [`TreeEnsemble::run`]; `out` is as long as [`TreeEnsemble::trees`].
+    #[cfg(test)]
     pub(crate) fn leaves(&self, input: &[f32], out: &mut [u32]) {
         assert_eq!(out.len(), self.trees());
         self.walk(input, |first, ends| {
