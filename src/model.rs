@@ -17,8 +17,8 @@ use std::{
     io::{self, Write},
 };
 use tickhawk_inference::{
-    Contract, Golden, InferenceError, Model, ModelFile, NativeModel, OrtModel, Output,
-    RuntimeOptions, Signature, StoreError,
+    Contract, Golden, InferenceError, Memory, Model, ModelFile, NativeModel, OrtModel, Output,
+    RuntimeOptions, Signature, State, StoreError,
 };
 
 /// Rows of a golden table that is made up.
@@ -39,21 +39,24 @@ pub fn run(args: ModelArgs) -> Result<Outcome> {
 
 fn stamp(args: &StampArgs) -> Result<Outcome> {
     let file = ModelFile::read(&args.model)?;
-    let mut model = Stamped::load(&file)?;
+    let signature = Signature::with_states(&file, &args.state)?;
+    let mut model = Stamped::load(&file, &signature)?;
     let inputs = match &args.golden_inputs {
-        None => seeded_rows(Signature::of(&file)?.shape.values()),
+        None => seeded_rows(signature.shape.values()),
         Some(path) => {
             let name = || format!("golden inputs `{}`", path.display());
             let text = fs::read_to_string(path).with_context(name)?;
             sonic_rs::from_str::<Vec<Vec<f32>>>(&text).with_context(name)?
         }
     };
+    let mut memory = model.memory();
     let outputs: Result<Vec<_>, InferenceError> =
-        inputs.iter().map(|row| model.run(row).map(Output::numbers)).collect();
+        inputs.iter().map(|row| model.run(row, &mut memory).map(Output::numbers)).collect();
     let golden = Golden { inputs, outputs: outputs.context("running the golden inputs")? };
     let features = args.features.iter().map(|name| name.trim().to_owned()).collect();
     let label = args.label.clone();
     let contract = Contract::new(features, label, args.horizon_ms, args.tick_size, golden)
+        .and_then(|contract| contract.with_states(args.state.clone()))
         .map_err(|refusal| refusal.of(&args.model))?;
     let bytes = tickhawk_inference::stamp(&file, &contract)?;
     fs::write(&args.out, bytes).with_context(|| format!("writing `{}`", args.out.display()))?;
@@ -69,16 +72,31 @@ enum Stamped {
 }
 
 impl Stamped {
-    fn load(file: &ModelFile) -> Result<Self, InferenceError> {
-        OrtModel::load(file, &RuntimeOptions::default())
-            .map(Self::Runtime)
-            .or_else(|error| NativeModel::compile(file).map(Self::Native).map_err(|_| error))
+    fn load(file: &ModelFile, signature: &Signature) -> Result<Self, InferenceError> {
+        let runtime = OrtModel::with_signature(file, signature, &RuntimeOptions::default());
+        runtime.map(Self::Runtime).or_else(|error| {
+            let native = NativeModel::with_signature(file, signature);
+            native.map(Self::Native).map_err(|_| error)
+        })
     }
 
-    fn run(&mut self, row: &[f32]) -> Result<Output, InferenceError> {
+    /// What a model with state keeps between rows, and how many of them are new each time: all,
+    /// since the rows of others have nothing to do with each other.
+    fn memory(&self) -> (Memory, usize) {
         match self {
-            Self::Runtime(model) => model.run(row),
-            Self::Native(model) => model.run(row),
+            Self::Runtime(model) => (model.memory(), model.shape().steps),
+            Self::Native(model) => (model.memory(), model.shape().steps),
+        }
+    }
+
+    fn run(
+        &mut self,
+        row: &[f32],
+        (memory, new_rows): &mut (Memory, usize),
+    ) -> Result<Output, InferenceError> {
+        match self {
+            Self::Runtime(model) => model.run_with(memory, row, *new_rows),
+            Self::Native(model) => model.run_with(memory, row, *new_rows),
         }
     }
 }
@@ -106,6 +124,7 @@ pub struct ModelCard {
     horizon_ms: u64,
     tick_size: Option<String>,
     steps: usize,
+    states: Vec<State>,
     features: Vec<String>,
     golden_rows: usize,
 }
@@ -125,6 +144,7 @@ impl ModelCard {
             horizon_ms: contract.horizon_ms(),
             tick_size: contract.tick_size().map(tick_text),
             steps: model.shape().steps,
+            states: contract.states().to_vec(),
             features: contract.features().to_vec(),
             golden_rows: contract.golden().inputs.len(),
         }
@@ -143,6 +163,9 @@ impl ModelCard {
         writeln!(out, "input      {} x {} features", self.steps, self.features.len())?;
         for name in &self.features {
             writeln!(out, "             {name}")?;
+        }
+        for State { output, input } in &self.states {
+            writeln!(out, "state      {output} to {input}")?;
         }
         writeln!(out, "golden     {} rows, as promised", self.golden_rows)
     }

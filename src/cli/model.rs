@@ -1,8 +1,12 @@
 //! The commands on models.
 
-use super::{EngineArgs, parse::parse_decimal};
+use super::{
+    EngineArgs,
+    parse::{parse_decimal, parse_state},
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use tickhawk_inference::State;
 use tickhawk_market::Decimal;
 
 /// `tickhawk model`
@@ -67,7 +71,12 @@ pub struct StampArgs {
     /// The tick its features were computed with.
     #[arg(long, value_name = "SIZE", value_parser = parse_decimal)]
     pub tick_size: Option<Decimal>,
-    /// Inputs of the golden table, as a JSON array of arrays; without it, seeded numbers.
+    /// An output that is an input of the next run, both by name: zeros at an epoch's beginning.
+    /// Repeat it for each.
+    #[arg(long, value_name = "OUT=IN", value_parser = parse_state)]
+    pub state: Vec<State>,
+    /// Inputs of the golden table, as a JSON array of arrays; without it, seeded numbers. A model
+    /// with state runs them in order.
     #[arg(long, value_name = "F.json")]
     pub golden_inputs: Option<PathBuf>,
 }

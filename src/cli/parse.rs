@@ -2,7 +2,7 @@
 
 use super::live::Pins;
 use std::time::Duration;
-use tickhawk_inference::Engine;
+use tickhawk_inference::{Engine, State};
 use tickhawk_market::Decimal;
 use tickhawk_simulator::Pace;
 
@@ -16,6 +16,11 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
 
 pub fn parse_engine(text: &str) -> Result<Engine, String> {
     Engine::parse(text).ok_or_else(|| "wanted auto, native or onnxruntime".to_owned())
+}
+
+pub fn parse_state(text: &str) -> Result<State, String> {
+    let (output, input) = text.split_once('=').ok_or("wanted two names, such as h_out=h_in")?;
+    Ok(State { output: output.to_owned(), input: input.to_owned() })
 }
 
 pub fn parse_cores(text: &str) -> Result<tickhawk_engine::Cores, String> {

@@ -180,6 +180,11 @@ impl DecisionStage {
         scored
     }
 
+    /// Whether frames may be passed over at all: not if a model must see every one.
+    pub fn may_pass(&self) -> bool {
+        self.rungs.iter().all(|rung| !rung.is_stateful)
+    }
+
     /// Takes a frame that is not to be scored, since a newer one of its instrument waits.
     ///
     /// # Panics
@@ -271,9 +276,10 @@ impl DecisionStage {
         let mut now = popped_mono;
         let mut answer = None;
         for index in 0..self.rungs.len() {
-            let tried = self.try_tier(index, instrument, frame, &mut now, by);
-            warming &= matches!(tried, Tried::Warming);
-            choice.ran |= u8::from(matches!(tried, Tried::Ran(_))) << self.rungs[index].tier as u8;
+            let tried = self.try_tier(index, instrument, &mut now, by);
+            warming &= matches!(tried, Tried::Warming | Tried::Carried);
+            let ran = matches!(tried, Tried::Ran(_) | Tried::Carried);
+            choice.ran |= u8::from(ran) << self.rungs[index].tier as u8;
             if let Tried::Ran(Some(found)) | Tried::Repeated(found) = tried {
                 answer = Some(found);
                 break;
@@ -295,35 +301,32 @@ impl DecisionStage {
 
     /// Asks one tier, and moves `now` on to when it was done.
     #[inline]
-    fn try_tier(
-        &mut self,
-        index: usize,
-        instrument: usize,
-        frame: &FeatureFrame,
-        now: &mut MonoNanos,
-        by: By,
-    ) -> Tried {
+    fn try_tier(&mut self, index: usize, instrument: usize, now: &mut MonoNanos, by: By) -> Tried {
         let rung = &mut self.rungs[index];
-        let carried = &mut self.instruments[instrument];
-        let ready = rung.is_ready(carried.warmup.missing());
-        let carried = &mut carried.tiers[index];
+        let instrument = &mut self.instruments[instrument];
+        let ready = rung.is_ready(instrument.warmup.missing());
+        let carried = &mut instrument.tiers[index];
         if let By::Record(choice, answered) = by
             && choice.ran >> rung.tier as u8 & 1 == 0
             && answered != Some(rung.tier)
         {
             return Tried::Skipped;
         }
-        let Some(window) = carried.input().filter(|_| ready) else { return Tried::Warming };
+        // What is carried is carried from the epoch's first frame on, before anyone may hear of it.
+        if !carried.is_full() || !(ready || rung.is_stateful) {
+            return Tried::Warming;
+        }
         if matches!(by, By::Haste) && self.haste == Haste::Live && !rung.breaker.allows(*now) {
             rung.counts.skipped += 1;
             return Tried::Skipped;
         }
-        if let Some(output) = carried.repeats(rung, frame) {
+        if let Some(output) = carried.repeats(rung) {
             rung.counts.repeated += 1;
             return Tried::Repeated(Answer { index, output, repeated: true });
         }
         let begun = *now;
-        let output = rung.run(frame, window);
+        let (output, broken) = carried.run(rung);
+        instrument.restarted |= broken;
         *now = self.clock.now();
         let spent_ns = now.nanos().saturating_sub(begun.nanos());
         let run = match output {
@@ -340,11 +343,14 @@ impl DecisionStage {
             By::Record(_, answered) => answered == Some(rung.tier),
         };
         rung.counts.failed += u64::from(output.is_none());
+        if !ready {
+            return Tried::Carried;
+        }
         let Some(output) = output.filter(|_| answers) else {
             rung.counts.late += u64::from(run == Run::Late);
             return Tried::Ran(None);
         };
-        carried.keep(rung, frame, output);
+        carried.keep(rung, output);
         Tried::Ran(Some(Answer { index, output, repeated: false }))
     }
 
@@ -409,6 +415,8 @@ impl DecisionStage {
 enum Tried {
     /// Something it needs was not there yet.
     Warming,
+    /// So it was, and the model was run for what it carries.
+    Carried,
     /// It was not asked.
     Skipped,
     /// No input had changed.

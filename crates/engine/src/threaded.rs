@@ -106,7 +106,8 @@ pub fn run_threaded<S: Source + Send>(
         (FrameWriter::Gated(writer), reader)
     };
     // A gated ring loses nothing: every frame of it is scored.
-    let max_batch = if options.lossy { options.max_batch.max(1) } else { 1 };
+    let may_pass = options.lossy && decision.may_pass();
+    let max_batch = if may_pass { options.max_batch.max(1) } else { 1 };
     let signals = ArrayQueue::new(SIGNAL_QUEUE_CAPACITY);
     let (notices, heard) = sync_channel(NOTICE_CAPACITY);
     let (done, dropped_signals) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -186,7 +186,7 @@ fn a_ladder_that_cannot_be_stood_on_is_refused() {
     assert_eq!(refused(tiers()), TierError::Feature { tier: "fallback", feature });
     let mut windowed = vec![tier(Scorer::Model(Box::new(model(&PLAN[..2], 4, true))))];
     windowed[0].epsilon = Some(0.0);
-    assert_eq!(refused(windowed), TierError::Epsilon { tier: "primary", steps: 4 });
+    assert_eq!(refused(windowed), TierError::Epsilon { tier: "primary" });
 }
 
 /// What may happen to a frame: values, an instrument, some passed over.

@@ -3,7 +3,7 @@
 
 use crate::error::{FeatureMismatch, OrderDifference};
 use crate::model_file::hex;
-use crate::signature::{FEATURES_MAX, OutputKind, Signature};
+use crate::signature::{FEATURES_MAX, OutputKind, Signature, State};
 use crate::{InferenceError, ModelFile, Refusal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,10 @@ const STATE: &str = "tickhawk.state";
 const NAME_BYTES_MAX: usize = 64;
 /// The longest label, in bytes: it is a short name or sentence shown in reports.
 const LABEL_BYTES_MAX: usize = 256;
+/// The most states a model may carry: two for each of eight stacked layers.
+const STATES_MAX: usize = 16;
+/// The longest name of a state in the graph, in bytes: exporters write paths of modules.
+const STATE_NAME_BYTES_MAX: usize = 1024;
 /// The most rows of a golden table: each costs one run at start.
 const GOLDEN_ROWS_MAX: usize = 256;
 /// How far a golden row of probabilities may sum from one.
@@ -38,6 +42,7 @@ pub struct Contract {
     horizon_ms: u64,
     tick_size: Option<Decimal>,
     golden: Golden,
+    states: Vec<State>,
 }
 
 /// Inputs and the outputs they must give.
@@ -73,7 +78,14 @@ impl Contract {
         // How the text was padded is not part of the contract.
         let tick_size = tick_size.map(|tick| Decimal { written_decimals: tick.decimals, ..tick });
         let schema = schema_of(&features);
-        Ok(Self { features, schema, label, horizon_ms, tick_size, golden })
+        Ok(Self { features, schema, label, horizon_ms, tick_size, golden, states: Vec::new() })
+    }
+
+    /// The same contract of a model that carries `states`, at most 16 and each name once. Its golden
+    /// rows are run in order, the first one from zeros.
+    pub fn with_states(self, states: Vec<State>) -> Result<Self, Refusal> {
+        check_states(&states)?;
+        Ok(Self { states, ..self })
     }
 
     /// Reads the contract out of the file's metadata.
@@ -82,9 +94,6 @@ impl Contract {
     }
 
     fn read(file: &ModelFile) -> Result<Self, Refusal> {
-        if file.metadata(STATE).next().is_some() {
-            return Err(Refusal::Stateful);
-        }
         let features: Vec<String> = json(FEATURES, required(file, FEATURES)?)?;
         let stored = required(file, SCHEMA)?;
         let horizon = required(file, HORIZON)?;
@@ -96,6 +105,7 @@ impl Contract {
         let golden = json(GOLDEN, required(file, GOLDEN)?)?;
         let label = required(file, LABEL)?.to_owned();
         let contract = Self::new(features, label, horizon_ms, tick_size, golden)?;
+        let contract = contract.with_states(states(file)?)?;
         if stored != contract.schema {
             let (stored, computed) = (stored.to_owned(), contract.schema);
             return Err(Refusal::SchemaMismatch { stored, computed });
@@ -131,6 +141,11 @@ impl Contract {
     /// The model's own example.
     pub fn golden(&self) -> &Golden {
         &self.golden
+    }
+
+    /// What the model carries from run to run, from zeros at each epoch's beginning.
+    pub fn states(&self) -> &[State] {
+        &self.states
     }
 
     /// Whether `produced` is this model's list, name by name in order.
@@ -191,8 +206,26 @@ impl Contract {
             (HORIZON, self.horizon_ms.to_string()),
         ];
         entries.extend(tick_size.map(|text| (TICK_SIZE, text)));
+        if !self.states.is_empty() {
+            entries.push((STATE, compact_json(&self.states)));
+        }
         entries.push((GOLDEN, compact_json(&self.golden)));
         entries
+    }
+}
+
+/// What the file's metadata says is carried.
+pub(crate) fn states(file: &ModelFile) -> Result<Vec<State>, Refusal> {
+    match optional(file, STATE)? {
+        None => Ok(Vec::new()),
+        Some(text) => {
+            let states: Vec<State> = json(STATE, text)?;
+            if states.is_empty() {
+                return Err(bad(STATE, "no pair of an output's and an input's name"));
+            }
+            check_states(&states)?;
+            Ok(states)
+        }
     }
 }
 
@@ -240,6 +273,35 @@ fn check_features(features: &[String]) -> Result<(), Refusal> {
         }
         if features[..index].contains(name) {
             return Err(bad(FEATURES, format!("`{name}` is listed twice")));
+        }
+    }
+    Ok(())
+}
+
+fn check_states(states: &[State]) -> Result<(), Refusal> {
+    if states.len() > STATES_MAX {
+        return Err(bad(
+            STATE,
+            format!("{} pairs, at most {STATES_MAX} are allowed", states.len()),
+        ));
+    }
+    for (index, state) in states.iter().enumerate() {
+        for (name, side) in [(&state.output, "an output"), (&state.input, "an input")] {
+            if name.is_empty() || name.len() > STATE_NAME_BYTES_MAX || name.contains('\0') {
+                let limit = STATE_NAME_BYTES_MAX;
+                let wanted = format!("{side}'s name has 1 to {limit} bytes, none of them zero");
+                return Err(bad(STATE, format!("pair {index}: {wanted}")));
+            }
+        }
+        for earlier in &states[..index] {
+            for (name, other, side) in [
+                (&state.output, &earlier.output, "output"),
+                (&state.input, &earlier.input, "input"),
+            ] {
+                if name == other {
+                    return Err(bad(STATE, format!("the {side} `{name}` is in two pairs")));
+                }
+            }
         }
     }
     Ok(())

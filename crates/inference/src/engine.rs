@@ -2,7 +2,7 @@
 
 use crate::contract::Golden;
 use crate::{
-    GOLDEN_TOLERANCE, InferenceError, ModelFile, NativeModel, OrtModel, Output, OutputKind,
+    GOLDEN_TOLERANCE, InferenceError, Memory, ModelFile, NativeModel, OrtModel, Output, OutputKind,
     Refusal, RuntimeOptions, Shape,
 };
 use std::fmt;
@@ -123,6 +123,20 @@ impl Runner {
     #[inline]
     pub(crate) fn run_in_place(&mut self) -> Result<Output, InferenceError> {
         either!(self, model => model.run_in_place())
+    }
+
+    pub(crate) fn memory(&self) -> Memory {
+        either!(self, model => model.memory())
+    }
+
+    #[inline]
+    pub(crate) fn run_with(
+        &mut self,
+        memory: &mut Memory,
+        window: &[f32],
+        new_rows: usize,
+    ) -> Result<Output, InferenceError> {
+        either!(self, model => model.run_with(memory, window, new_rows))
     }
 
     pub(crate) fn warm_up(&mut self, count: u32) -> Result<(), InferenceError> {

@@ -60,6 +60,16 @@ pub enum InferenceError {
     /// The model gave NaN or infinity for finite features: no signal may be made of it.
     #[error("the model's output is not finite")]
     NonFinite,
+    /// A model that carries state was run with other than one new row since the last run of its
+    /// memory, or after a run that failed: what lies between is missing. Forget it first.
+    #[error("the model carries state, and a row before this one is missing ({new_rows} are new)")]
+    StateGap {
+        /// Rows since the last run.
+        new_rows: usize,
+    },
+    /// A model that carries state was run without a [`crate::Memory`]: a mistake of the program.
+    #[error("the model carries state: it runs with a memory only")]
+    NeedsMemory,
     /// The caller's vector is not as long as the model's input: a mistake of the program.
     #[error("an input of {got} values for a model that takes {expected}")]
     InputLength {
@@ -177,15 +187,56 @@ pub enum Refusal {
          onnxmltools `zipmap=False`"
     )]
     ZipMap,
-    /// A model that carries state from run to run.
-    #[error("declares `tickhawk.state`: stateful models are not supported yet")]
-    Stateful,
     /// The native engine was asked for, and does not run this graph.
     #[error(
         "is not run by the native engine: {0}\nhint: with `engine = \"auto\"` such a model runs on \
          ONNX Runtime"
     )]
     Native(Unsupported),
+    /// A state that the graph does not have: stamp the model with the names it was exported with.
+    #[error("carries state in its {side} `{name}`, but its {side}s are {found}")]
+    StateMissing {
+        /// `input` or `output`.
+        side: &'static str,
+        /// The name in the contract.
+        name: String,
+        /// The graph's inputs or outputs.
+        found: String,
+    },
+    /// A state whose numbers are not float32.
+    #[error("carries state in {found}, states must be float32")]
+    StateType {
+        /// The graph's input or output.
+        found: String,
+    },
+    /// A state whose shape is unknown, too large, or not fixed but for a batch.
+    #[error(
+        "carries state in {found}, every dimension must be fixed, but for a batch, and there may \
+         be at most {limit} numbers"
+    )]
+    StateShape {
+        /// The graph's input or output.
+        found: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// A state that comes out in another shape than it goes in.
+    #[error("carries state from {output} to {input}, which differ")]
+    StateDiffers {
+        /// The graph's output.
+        output: String,
+        /// The graph's input.
+        input: String,
+    },
+    /// A window for a model that carries what came before.
+    #[error(
+        "carries state and takes {found}: it must take one frame, [N, F] or [N, 1, F]\n\
+         hint: export one step of the network, with the states as inputs and outputs"
+    )]
+    StateWindow {
+        /// The graph's input.
+        found: String,
+    },
     /// The model's own example does not come out: it was altered after stamping, or this runtime
     /// computes it differently.
     #[error(

@@ -31,8 +31,8 @@
 //!
 //! What it refuses: a model without a contract, or whose features, order, schema hash, shape,
 //! number type or golden table disagree with it ([`Refusal`] names the difference); weights outside
-//! the file; stateful models; more than one input; batches; a second ONNX Runtime in the process;
-//! and an output that is not finite, which is an error and never a score.
+//! the file; more than one input that is not a carried state; batches; a second ONNX Runtime in the
+//! process; and an output that is not finite, which is an error and never a score.
 #![deny(unsafe_code)]
 
 mod contract;
@@ -62,10 +62,10 @@ pub use library::{Runtime, RuntimeOptions};
 pub use library_error::LibraryError;
 pub use model::{GOLDEN_TOLERANCE, Model};
 pub use model_file::{MODEL_BYTES_MAX, ModelFile};
-pub use native::{Isa, NativeModel, Unsupported};
+pub use native::{Isa, Memory, NativeModel, Unsupported};
 pub use onnx_runtime::OrtModel;
 pub use output::Output;
-pub use signature::{FEATURES_MAX, OutputKind, STEPS_MAX, Shape, Signature};
+pub use signature::{FEATURES_MAX, OutputKind, STEPS_MAX, Shape, Signature, State};
 pub use stamp::stamp;
 pub use store::{InUse, Store};
 pub use store_error::StoreError;

@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, Runner};
 use crate::signature::{OutputKind, Shape, Signature};
-use crate::{Contract, InferenceError, ModelFile, Output, Refusal, RuntimeOptions};
+use crate::{Contract, InferenceError, Memory, ModelFile, Output, Refusal, RuntimeOptions};
 use std::path::{Path, PathBuf};
 
 /// How far a golden output may be off at start: float32 kernels of other releases and processors
@@ -115,6 +115,33 @@ impl Model {
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
         self.runner.run_in_place()
+    }
+
+    /// What the model is to keep of an instrument between runs: one for each.
+    pub fn memory(&self) -> Memory {
+        self.runner.memory()
+    }
+
+    /// Runs on `window`, [`Shape::values`] finite numbers with the oldest frame first. `new_rows`
+    /// says how many of its last frames came since the last run with this memory, at most all. A
+    /// model that carries state takes one step: `new_rows` must be 1, but for the first one since
+    /// the memory was made or forgot, else [`InferenceError::StateGap`] until it forgets.
+    ///
+    /// # Panics
+    /// If the memory is another model's.
+    #[inline]
+    pub fn run_with(
+        &mut self,
+        memory: &mut Memory,
+        window: &[f32],
+        new_rows: usize,
+    ) -> Result<Output, InferenceError> {
+        self.runner.run_with(memory, window, new_rows)
+    }
+
+    /// Whether the model carries state from run to run, so that it runs with a memory only.
+    pub fn is_stateful(&self) -> bool {
+        !self.contract.states().is_empty()
     }
 
     /// See [`OrtModel::warm_up`].

@@ -2,12 +2,14 @@
 
 use crate::contract::Golden;
 use crate::library::{Runtime, RuntimeOptions};
+use crate::native::States;
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::sys::{Binding, Port};
-use crate::{InferenceError, ModelFile, Output, Refusal};
+use crate::{InferenceError, Memory, ModelFile, Output, Refusal, ValueInfo};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use std::fmt;
+use std::iter::once;
 use std::path::PathBuf;
 
 /// A model loaded into ONNX Runtime, with its input and output bound once. Runs allocate nothing
@@ -17,6 +19,8 @@ pub struct OrtModel {
     path: PathBuf,
     shape: Shape,
     kind: OutputKind,
+    /// The states carried, each with how many numbers: the inputs and outputs behind the first.
+    states: Vec<usize>,
     engine: String,
 }
 
@@ -25,7 +29,15 @@ impl OrtModel {
     /// so that one that cannot run is found here. The contract is not looked at; see
     /// [`crate::Model::load`].
     pub fn load(file: &ModelFile, options: &RuntimeOptions) -> Result<Self, InferenceError> {
-        let signature = Signature::of(file)?;
+        Self::with_signature(file, &Signature::of(file)?, options)
+    }
+
+    /// As [`OrtModel::load`], of a model whose metadata does not say yet what it carries.
+    pub fn with_signature(
+        file: &ModelFile,
+        signature: &Signature,
+        options: &RuntimeOptions,
+    ) -> Result<Self, InferenceError> {
         if signature.gives_maps() {
             return Err(Refusal::ZipMap.of(file.path()));
         }
@@ -37,15 +49,18 @@ impl OrtModel {
         };
         let session =
             open(&runtime, file.bytes()).map_err(|error| refused(error.message().to_owned()))?;
-        let input = Port { name: &signature.input.name, dims: &signature.input_dims() };
-        let output = Port { name: &signature.output.name, dims: &signature.output_dims() };
-        let mut binding = Binding::new(session, input, output).map_err(refused)?;
+        let states = signature.states.iter();
+        let inputs = once(&signature.input).chain(states.clone().map(|state| &state.1));
+        let outputs = once(&signature.output).chain(states.map(|state| &state.0));
+        let (inputs, outputs) = (ports(inputs), ports(outputs));
+        let mut binding = Binding::new(session, &inputs, &outputs).map_err(refused)?;
         binding.run().map_err(refused)?;
         Ok(Self {
             binding,
             path: file.path().to_path_buf(),
             shape: signature.shape,
             kind: signature.kind,
+            states: signature.state_values(),
             engine: format!("onnxruntime {}", runtime.version()),
         })
     }
@@ -68,7 +83,7 @@ impl OrtModel {
     /// Runs on `input`: [`Shape::values`] finite numbers, the oldest frame first.
     #[inline]
     pub fn run(&mut self, input: &[f32]) -> Result<Output, InferenceError> {
-        let buffer = self.binding.input_mut();
+        let buffer = self.binding.input_mut(0);
         if buffer.len() != input.len() {
             let (expected, got) = (buffer.len(), input.len());
             return Err(InferenceError::InputLength { expected, got });
@@ -81,14 +96,59 @@ impl OrtModel {
     /// themselves and save the copy. It keeps its values from run to run.
     #[inline]
     pub fn input_mut(&mut self) -> &mut [f32] {
-        self.binding.input_mut()
+        self.binding.input_mut(0)
     }
 
     /// Runs on what [`OrtModel::input_mut`] holds.
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
+        if !self.states.is_empty() {
+            return Err(InferenceError::NeedsMemory);
+        }
         self.binding.run().map_err(|message| InferenceError::Run { message })?;
-        Output::of(self.kind, self.binding.output())
+        Output::of(self.kind, self.binding.output(0))
+    }
+
+    /// What the model is to keep of an instrument between runs: one for each.
+    pub fn memory(&self) -> Memory {
+        Memory { states: States::new(self.states.iter().sum()) }
+    }
+
+    /// Runs on `window` as [`OrtModel::run`] does. A model that carries state takes one step, and
+    /// `new_rows`, how many rows came since the last run with this memory, must be 1 but for the
+    /// first one.
+    ///
+    /// # Panics
+    /// If the memory is another model's.
+    #[inline]
+    pub fn run_with(
+        &mut self,
+        memory: &mut Memory,
+        window: &[f32],
+        new_rows: usize,
+    ) -> Result<Output, InferenceError> {
+        let input = self.binding.input_mut(0);
+        if input.len() != window.len() {
+            let (expected, got) = (input.len(), window.len());
+            return Err(InferenceError::InputLength { expected, got });
+        }
+        memory.states.begin_step(new_rows, self.states.iter().sum())?;
+        input.copy_from_slice(window);
+        let mut rest = &*memory.states.numbers();
+        for (index, count) in self.states.iter().enumerate() {
+            let (state, behind) = rest.split_at(*count);
+            self.binding.input_mut(index + 1).copy_from_slice(state);
+            rest = behind;
+        }
+        self.binding.run().map_err(|message| InferenceError::Run { message })?;
+        let mut rest = memory.states.numbers();
+        for (index, count) in self.states.iter().enumerate() {
+            let (state, behind) = rest.split_at_mut(*count);
+            state.copy_from_slice(self.binding.output(index + 1));
+            rest = behind;
+        }
+        memory.states.end_step();
+        Output::of(self.kind, self.binding.output(0))
     }
 
     /// Runs `count` times on what the input holds, whatever comes out, so that later runs find
@@ -100,11 +160,12 @@ impl OrtModel {
         Ok(())
     }
 
-    /// Runs every golden row and compares: each output may be `tolerance` off, times its size
+    /// Runs every golden row, in order from zero states, and compares: each output may be `tolerance` off, times its size
     /// where that is above one.
     pub fn check_golden(&mut self, golden: &Golden, tolerance: f32) -> Result<(), InferenceError> {
         let path = self.path.clone();
-        golden.check(&path, tolerance, |input| self.run(input))
+        let (mut memory, rows) = (self.memory(), self.shape.steps);
+        golden.check(&path, tolerance, |input| self.run_with(&mut memory, input, rows))
     }
 }
 
@@ -117,6 +178,10 @@ impl fmt::Debug for OrtModel {
             .field("engine", &self.engine)
             .finish_non_exhaustive()
     }
+}
+
+fn ports<'a>(values: impl Iterator<Item = &'a ValueInfo>) -> Vec<Port<'a>> {
+    values.map(|value| Port { name: &value.name, dims: value.batch_of_one() }).collect()
 }
 
 /// One thread within and between operators, in order, never spinning: with its default threads the

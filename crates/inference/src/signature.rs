@@ -1,7 +1,8 @@
 //! What a model takes and gives, as far as this engine can use it.
 
 use crate::value::{Dim, FLOAT32, ValueInfo, ValueKind};
-use crate::{InferenceError, ModelFile, Refusal};
+use crate::{InferenceError, ModelFile, Refusal, contract};
+use serde::{Deserialize, Serialize};
 
 /// The most features a model may take: a feature frame's own bound.
 pub const FEATURES_MAX: usize = 128;
@@ -45,7 +46,32 @@ impl OutputKind {
     }
 }
 
-/// One input and one output of a graph, checked to be of a form this engine runs.
+/// The most numbers one carried state may have: a window's own bound, divided by eight.
+const STATE_VALUES_MAX: usize = STEPS_MAX * FEATURES_MAX / 8;
+
+/// What a model carries from one run to the next: an output that is an input of the run after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[String; 2]", into = "[String; 2]")]
+pub struct State {
+    /// Name of the graph's output.
+    pub output: String,
+    /// Name of the graph's input. Zeros at an epoch's beginning.
+    pub input: String,
+}
+
+impl From<[String; 2]> for State {
+    fn from([output, input]: [String; 2]) -> Self {
+        Self { output, input }
+    }
+}
+
+impl From<State> for [String; 2] {
+    fn from(state: State) -> Self {
+        [state.output, state.input]
+    }
+}
+
+/// Inputs and outputs of a graph, checked to be of a form this engine runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// The input's shape for one decision.
@@ -56,19 +82,43 @@ pub struct Signature {
     pub(crate) input: ValueInfo,
     /// The output as the file says it.
     pub(crate) output: ValueInfo,
+    /// Outputs that become inputs, and which; of the same dimensions, one for N.
+    pub(crate) states: Vec<(ValueInfo, ValueInfo)>,
 }
 
 impl Signature {
-    /// Of the model, or the reason why it cannot be run.
+    /// Of the model, or the reason why it cannot be run. What it carries is what its metadata says.
     pub fn of(file: &ModelFile) -> Result<Self, InferenceError> {
-        Self::find(file).map_err(|refusal| refusal.of(file.path()))
+        let found = contract::states(file).and_then(|states| Self::find(file, &states));
+        found.map_err(|refusal| refusal.of(file.path()))
     }
 
-    fn find(file: &ModelFile) -> Result<Self, Refusal> {
-        let input = only_input(file.inputs())?;
+    /// Of a model that carries `states`, whatever its metadata says.
+    pub fn with_states(file: &ModelFile, states: &[State]) -> Result<Self, InferenceError> {
+        Self::find(file, states).map_err(|refusal| refusal.of(file.path()))
+    }
+
+    fn find(file: &ModelFile, states: &[State]) -> Result<Self, Refusal> {
+        let (mut inputs, mut outputs) = (file.inputs(), file.outputs());
+        let states: Vec<(ValueInfo, ValueInfo)> = states
+            .iter()
+            .map(|state| {
+                let output = take_state(&mut outputs, "output", &state.output)?;
+                let input = take_state(&mut inputs, "input", &state.input)?;
+                if output.batch_of_one() == input.batch_of_one() {
+                    return Ok((output, input));
+                }
+                let (output, input) = (output.to_string(), input.to_string());
+                Err(Refusal::StateDiffers { output, input })
+            })
+            .collect::<Result<_, _>>()?;
+        let input = only_input(inputs)?;
         let shape = input_shape(&input)?;
-        let (output, kind) = choose_output(file.outputs())?;
-        Ok(Self { shape, kind, input, output })
+        if !states.is_empty() && shape.steps != 1 {
+            return Err(Refusal::StateWindow { found: input.to_string() });
+        }
+        let (output, kind) = choose_output(outputs)?;
+        Ok(Self { shape, kind, input, output, states })
     }
 
     /// Whether the output is a sequence of maps, which only the native engine sees through.
@@ -76,22 +126,45 @@ impl Signature {
         self.output.kind == ValueKind::Maps
     }
 
-    /// The input's dimensions with one for N.
-    pub(crate) fn input_dims(&self) -> Vec<i64> {
-        batch_of_one(&self.input)
-    }
-
-    /// The output's dimensions with one for N.
-    pub(crate) fn output_dims(&self) -> Vec<i64> {
-        batch_of_one(&self.output)
+    /// How many states the model carries, each with how many numbers.
+    pub(crate) fn state_values(&self) -> Vec<usize> {
+        let values = |dims: Vec<i64>| dims.iter().map(|dim| *dim as usize).product();
+        self.states.iter().map(|(_, input)| values(input.batch_of_one())).collect()
     }
 }
 
-/// Free dimensions are N wherever a signature was accepted.
-fn batch_of_one(value: &ValueInfo) -> Vec<i64> {
-    let dims = value.dims.as_deref().unwrap_or_default();
-    let one = |dim: &Dim| if let Dim::Fixed(value) = dim { *value } else { 1 };
-    dims.iter().map(one).collect()
+impl ValueInfo {
+    /// The dimensions, with one for those that are free: they are N wherever a signature was
+    /// accepted.
+    pub(crate) fn batch_of_one(&self) -> Vec<i64> {
+        let dims = self.dims.as_deref().unwrap_or_default();
+        let one = |dim: &Dim| if let Dim::Fixed(value) = dim { *value } else { 1 };
+        dims.iter().map(one).collect()
+    }
+}
+
+/// Takes the value of that name out of the list, if it can be carried.
+fn take_state(
+    values: &mut Vec<ValueInfo>,
+    side: &'static str,
+    name: &str,
+) -> Result<ValueInfo, Refusal> {
+    let Some(index) = values.iter().position(|value| value.name == name) else {
+        let (name, found) = (name.to_owned(), list(values));
+        return Err(Refusal::StateMissing { side, name, found });
+    };
+    let value = values.remove(index);
+    if value.kind != ValueKind::Tensor(FLOAT32) {
+        return Err(Refusal::StateType { found: value.to_string() });
+    }
+    let count = value.dims.as_ref().and_then(|_| {
+        let sizes = value.batch_of_one().into_iter();
+        let count =
+            sizes.map(usize::try_from).try_fold(1usize, |all, dim| all.checked_mul(dim.ok()?));
+        count.filter(|count| (1..=STATE_VALUES_MAX).contains(count))
+    });
+    let (found, limit) = (value.to_string(), STATE_VALUES_MAX);
+    count.map(|_| value).ok_or(Refusal::StateShape { found, limit })
 }
 
 fn only_input(mut inputs: Vec<ValueInfo>) -> Result<ValueInfo, Refusal> {

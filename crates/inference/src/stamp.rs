@@ -19,9 +19,9 @@ const METADATA_PROPS: u32 = 14;
 /// nothing.
 ///
 /// Refused if the model cannot carry this contract: another number of features, golden rows of
-/// another length, an input or output this engine does not run.
+/// another length, a state the graph does not have, an input or output this engine does not run.
 pub fn stamp(file: &ModelFile, contract: &Contract) -> Result<Vec<u8>, InferenceError> {
-    let signature = Signature::of(file)?;
+    let signature = Signature::with_states(file, contract.states())?;
     contract.check_signature(&signature).map_err(|refusal| refusal.of(file.path()))?;
     splice(file.bytes(), &contract.entries()).map_err(|refusal| refusal.of(file.path()))
 }

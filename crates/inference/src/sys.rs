@@ -90,7 +90,19 @@ impl Drop for Buffer {
     }
 }
 
-/// A session with one input and one output bound to buffers of our own.
+/// A buffer of our own and ONNX Runtime's view of it.
+struct Bound {
+    buffer: Buffer,
+    value: *mut OrtValue,
+}
+
+impl Bound {
+    fn new(port: &Port) -> Self {
+        Self { buffer: Buffer::new(port.values()), value: ptr::null_mut() }
+    }
+}
+
+/// A session whose inputs and outputs are bound to buffers of our own.
 ///
 /// Invariant: every pointer is null or was made by `api` for `session`, is released once, in
 /// `drop`, before the session and the buffers it refers to; the buffers never move. ONNX Runtime
@@ -98,12 +110,10 @@ impl Drop for Buffer {
 pub(crate) struct Binding {
     api: &'static OrtApi,
     memory: *mut OrtMemoryInfo,
-    input_value: *mut OrtValue,
-    output_value: *mut OrtValue,
     io: *mut OrtIoBinding,
     session: Session,
-    input: Buffer,
-    output: Buffer,
+    inputs: Vec<Bound>,
+    outputs: Vec<Bound>,
 }
 
 // SAFETY: ONNX Runtime ties none of these objects to the thread that made them, and the binding
@@ -114,7 +124,7 @@ unsafe impl Send for Binding {}
 /// One side of a binding: its name in the graph and its dimensions.
 pub(crate) struct Port<'a> {
     pub(crate) name: &'a str,
-    pub(crate) dims: &'a [i64],
+    pub(crate) dims: Vec<i64>,
 }
 
 impl Port<'_> {
@@ -124,31 +134,29 @@ impl Port<'_> {
             .map(|dim| usize::try_from(*dim).expect("dimensions were checked"))
             .product()
     }
+
+    fn c_name(&self) -> Result<CString, String> {
+        CString::new(self.name).map_err(|_| "a name with a zero byte".into())
+    }
 }
 
 impl Binding {
-    /// Binds float32 buffers of zeros to the session's input and output.
-    pub(crate) fn new(session: Session, input: Port, output: Port) -> Result<Self, String> {
+    /// Binds float32 buffers of zeros to the session's inputs and outputs.
+    pub(crate) fn new(session: Session, inputs: &[Port], outputs: &[Port]) -> Result<Self, String> {
         let mut binding = Self {
             api: ort::api(),
             memory: ptr::null_mut(),
-            input_value: ptr::null_mut(),
-            output_value: ptr::null_mut(),
             io: ptr::null_mut(),
             session,
-            input: Buffer::new(input.values()),
-            output: Buffer::new(output.values()),
+            inputs: inputs.iter().map(Bound::new).collect(),
+            outputs: outputs.iter().map(Bound::new).collect(),
         };
-        binding.bind(input, output)?;
+        binding.bind(inputs, outputs)?;
         Ok(binding)
     }
 
-    fn bind(&mut self, input: Port, output: Port) -> Result<(), String> {
+    fn bind(&mut self, inputs: &[Port], outputs: &[Port]) -> Result<(), String> {
         let api = self.api;
-        let names = [input.name, output.name].map(CString::new);
-        let [Ok(input_name), Ok(output_name)] = names else {
-            return Err("a name with a zero byte".into());
-        };
         // SAFETY: the out pointer is valid; the result is released in `drop`.
         check(unsafe {
             (api.CreateCpuMemoryInfo)(
@@ -157,14 +165,23 @@ impl Binding {
                 &mut self.memory,
             )
         })?;
-        self.input_value = self.tensor(&self.input, input.dims)?;
-        self.output_value = self.tensor(&self.output, output.dims)?;
         // SAFETY: the session is live and the out pointer valid; released in `drop`.
         check(unsafe { (api.CreateIoBinding)(self.session.ptr().cast_mut(), &mut self.io) })?;
-        // SAFETY: all three are live; the name is copied.
-        check(unsafe { (api.BindInput)(self.io, input_name.as_ptr(), self.input_value) })?;
-        // SAFETY: all three are live; the name is copied.
-        check(unsafe { (api.BindOutput)(self.io, output_name.as_ptr(), self.output_value) })
+        for (index, port) in inputs.iter().enumerate() {
+            let name = port.c_name()?;
+            let value = self.tensor(&self.inputs[index].buffer, &port.dims)?;
+            self.inputs[index].value = value;
+            // SAFETY: all three are live; the name is copied.
+            check(unsafe { (api.BindInput)(self.io, name.as_ptr(), value) })?;
+        }
+        for (index, port) in outputs.iter().enumerate() {
+            let name = port.c_name()?;
+            let value = self.tensor(&self.outputs[index].buffer, &port.dims)?;
+            self.outputs[index].value = value;
+            // SAFETY: all three are live; the name is copied.
+            check(unsafe { (api.BindOutput)(self.io, name.as_ptr(), value) })?;
+        }
+        Ok(())
     }
 
     /// A tensor over the whole of `buffer`.
@@ -186,22 +203,24 @@ impl Binding {
         Ok(value)
     }
 
-    /// The values the next run reads.
+    /// The values the next run reads at the input of this index.
     #[inline]
-    pub(crate) fn input_mut(&mut self) -> &mut [f32] {
+    pub(crate) fn input_mut(&mut self, index: usize) -> &mut [f32] {
+        let buffer = &self.inputs[index].buffer;
         // SAFETY: the buffer holds `len` initialised floats, and ONNX Runtime does not touch it
         // while `self` is borrowed.
-        unsafe { slice::from_raw_parts_mut(self.input.start.as_ptr(), self.input.len) }
+        unsafe { slice::from_raw_parts_mut(buffer.start.as_ptr(), buffer.len) }
     }
 
-    /// The values the last run wrote.
+    /// The values the last run wrote at the output of this index.
     #[inline]
-    pub(crate) fn output(&self) -> &[f32] {
+    pub(crate) fn output(&self, index: usize) -> &[f32] {
+        let buffer = &self.outputs[index].buffer;
         // SAFETY: as in `input_mut`.
-        unsafe { slice::from_raw_parts(self.output.start.as_ptr(), self.output.len) }
+        unsafe { slice::from_raw_parts(buffer.start.as_ptr(), buffer.len) }
     }
 
-    /// One run, from buffer to buffer.
+    /// One run, from buffers to buffers.
     #[inline]
     pub(crate) fn run(&mut self) -> Result<(), String> {
         let session = self.session.ptr().cast_mut();
@@ -217,10 +236,10 @@ impl Drop for Binding {
             // SAFETY: live, and released only here.
             unsafe { (self.api.ReleaseIoBinding)(self.io) };
         }
-        for value in [self.input_value, self.output_value] {
-            if !value.is_null() {
+        for bound in self.inputs.iter().chain(&self.outputs) {
+            if !bound.value.is_null() {
                 // SAFETY: live, and released only here, after the binding that refers to it.
-                unsafe { (self.api.ReleaseValue)(value) };
+                unsafe { (self.api.ReleaseValue)(bound.value) };
             }
         }
         if !self.memory.is_null() {

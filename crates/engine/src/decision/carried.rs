@@ -2,7 +2,7 @@
 
 use super::tier::Rung;
 use tickhawk_feature::{FeatureFrame, Warmup};
-use tickhawk_inference::Output;
+use tickhawk_inference::{Memory, Output};
 use tickhawk_signal::Decision;
 
 /// One instrument's.
@@ -19,8 +19,13 @@ pub(super) struct Carried {
 /// One instrument's on one rung.
 #[derive(Debug)]
 pub(super) struct TierCarried {
-    /// For models of more than one frame.
-    window: Option<Window>,
+    window: Window,
+    /// What the model keeps from run to run; a rule keeps nothing.
+    memory: Option<Memory>,
+    /// Rows pushed since the model ran.
+    new_rows: usize,
+    /// Whether the model ran since it began anew.
+    has_run: bool,
     /// The vector last scored and what came of it, where scores are repeated.
     last: Option<Output>,
     vector: Vec<f32>,
@@ -92,12 +97,10 @@ impl Carried {
         self.warmup.observe(frame.valid());
         for (carried, rung) in self.tiers.iter_mut().zip(rungs) {
             if carried.generation != rung.generation {
-                // Another model stands there: what the one before made of a vector is not its own.
-                (carried.generation, carried.last) = (rung.generation, None);
+                carried.succeed(rung);
             }
-            if let Some(window) = &mut carried.window {
-                window.push(|row| rung.gather(frame, row));
-            }
+            carried.window.push(|row| rung.gather(frame, row));
+            carried.new_rows += 1;
         }
         missed
     }
@@ -108,7 +111,10 @@ impl TierCarried {
         let shape = rung.scorer.shape();
         let kept = if rung.epsilon.is_some() { shape.features } else { 0 };
         Self {
-            window: (shape.steps > 1).then(|| Window::new(shape.steps, shape.features)),
+            window: Window::new(shape.steps, shape.features),
+            memory: rung.scorer.memory(),
+            new_rows: 0,
+            has_run: false,
             last: None,
             vector: vec![0.0; kept],
             generation: rung.generation,
@@ -116,35 +122,61 @@ impl TierCarried {
     }
 
     fn restart(&mut self) {
+        self.window.clear();
         self.last = None;
-        if let Some(window) = &mut self.window {
-            window.clear();
-        }
+        self.forget();
     }
 
-    /// The window to be scored, if the model takes one; `None` while it is not full.
+    /// Another model stands there: the window is its own too, what the one before made of it is not.
+    #[cold]
+    fn succeed(&mut self, rung: &Rung) {
+        (self.generation, self.last) = (rung.generation, None);
+        (self.memory, self.has_run) = (rung.scorer.memory(), false);
+    }
+
+    /// What the model carries begins anew.
+    pub(super) fn forget(&mut self) {
+        self.memory.iter_mut().for_each(Memory::forget);
+        self.has_run = false;
+    }
+
+    /// Whether the window is full.
     #[inline]
-    pub(super) fn input(&self) -> Option<Option<&[f32]>> {
-        match &self.window {
-            None => Some(None),
-            Some(window) => window.rows().map(Some),
+    pub(super) fn is_full(&self) -> bool {
+        self.window.rows().is_some()
+    }
+
+    /// Scores the window. A state that a frame was kept from begins anew, which is also told.
+    #[inline]
+    pub(super) fn run(&mut self, rung: &mut Rung) -> (Option<Output>, bool) {
+        let broken = rung.is_stateful && self.has_run && self.new_rows != 1;
+        if broken {
+            self.forget();
         }
+        let new_rows = std::mem::take(&mut self.new_rows);
+        let output = self.window.rows().and_then(|rows| rung.run(rows, &mut self.memory, new_rows));
+        self.has_run = true;
+        if output.is_none() {
+            // Whatever it made of it may be in what it carries.
+            self.forget();
+        }
+        (output, broken)
     }
 
     /// What was scored last, if no feature has moved further than the tier's epsilon from it since.
     #[inline]
-    pub(super) fn repeats(&self, rung: &Rung, frame: &FeatureFrame) -> Option<Output> {
+    pub(super) fn repeats(&self, rung: &Rung) -> Option<Output> {
         let epsilon = rung.epsilon?;
         let output = self.last?;
-        let mut pairs = rung.values(frame).zip(&self.vector);
+        let mut pairs = self.window.rows()?.iter().zip(&self.vector);
         pairs.all(|(now, then)| (now - then).abs() <= epsilon).then_some(output)
     }
 
-    /// Keeps what this frame was scored with.
+    /// Keeps what came of this vector.
     #[inline]
-    pub(super) fn keep(&mut self, rung: &Rung, frame: &FeatureFrame, output: Output) {
-        if rung.epsilon.is_some() {
-            rung.gather(frame, &mut self.vector);
+    pub(super) fn keep(&mut self, rung: &Rung, output: Output) {
+        if let Some(rows) = self.window.rows().filter(|_| rung.epsilon.is_some()) {
+            self.vector.copy_from_slice(rows);
             self.last = Some(output);
         }
     }

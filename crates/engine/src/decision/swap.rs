@@ -50,6 +50,7 @@ struct Expected {
     features: Vec<String>,
     steps: usize,
     values: usize,
+    is_stateful: bool,
 }
 
 #[derive(Debug)]
@@ -66,6 +67,7 @@ impl Expected {
             features: model.contract().features().to_vec(),
             steps: model.shape().steps,
             values: model.kind().values(),
+            is_stateful: model.is_stateful(),
         }
     }
 
@@ -75,6 +77,11 @@ impl Expected {
         }
         if self.values != other.values {
             return Some(format!("{} outputs, not {}", other.values, self.values));
+        }
+        if self.is_stateful != other.is_stateful {
+            let carries = |stateful| if stateful { "state" } else { "no state" };
+            let (ours, theirs) = (carries(self.is_stateful), carries(other.is_stateful));
+            return Some(format!("it carries {theirs}, not {ours}"));
         }
         if self.features.len() != other.features.len() {
             let (ours, theirs) = (self.features.len(), other.features.len());

@@ -3,7 +3,7 @@
 use super::breaker::{Breaker, BreakerOptions};
 use std::fmt;
 use tickhawk_feature::{FeatureFrame, ValidMask};
-use tickhawk_inference::{Model, Output, Shape};
+use tickhawk_inference::{Memory, Model, Output, Shape};
 use tickhawk_signal::{ModelId, Policy, Tier};
 
 /// Who scores.
@@ -51,13 +51,11 @@ pub enum TierError {
         /// Which.
         feature: String,
     },
-    /// Repeating scores would leave out frames of a window.
-    #[error("{tier} scores windows of {steps} frames: an epsilon is for models of one frame")]
+    /// Repeating scores would leave out frames of a window, or of what is carried.
+    #[error("{tier} looks at more than the last frame: an epsilon is for models that do not")]
     Epsilon {
         /// Whose.
         tier: &'static str,
-        /// Frames of its window.
-        steps: usize,
     },
 }
 
@@ -85,6 +83,8 @@ pub(super) struct Rung {
     pub(super) tier: Tier,
     pub(super) model: ModelId,
     pub(super) scorer: Scorer,
+    /// Whether its model must see every frame.
+    pub(super) is_stateful: bool,
     /// Where each of its features stands in the frame; `None` if it takes all, in order.
     columns: Option<Vec<usize>>,
     /// The features it needs to have been valid.
@@ -106,9 +106,9 @@ impl Rung {
         plan: &[String],
     ) -> Result<Self, TierError> {
         let TierOptions { scorer, budget_ns, policy, breaker, epsilon } = options;
-        let steps = scorer.shape().steps;
-        if epsilon.is_some() && steps > 1 {
-            return Err(TierError::Epsilon { tier: tier.as_str(), steps });
+        let is_stateful = scorer.model().is_some_and(Model::is_stateful);
+        if epsilon.is_some() && (is_stateful || scorer.shape().steps > 1) {
+            return Err(TierError::Epsilon { tier: tier.as_str() });
         }
         let place = |name: &String| {
             plan.iter()
@@ -125,6 +125,7 @@ impl Rung {
             tier,
             model: ModelId::first_of(tier),
             scorer,
+            is_stateful,
             columns: if all { None } else { Some(columns) },
             needs,
             budget_ns: budget_ns.unwrap_or(u64::MAX),
@@ -145,49 +146,29 @@ impl Rung {
     /// Copies its own features out of the frame's.
     #[inline]
     pub(super) fn gather(&self, frame: &FeatureFrame, row: &mut [f32]) {
-        gather(self.columns.as_deref(), frame, row);
-    }
-
-    /// Its own features of the frame.
-    pub(super) fn values<'a>(&'a self, frame: &'a FeatureFrame) -> impl Iterator<Item = f32> + 'a {
         let features = frame.features();
-        let count = self.columns.as_ref().map_or(features.len(), Vec::len);
-        (0..count).map(move |index| match &self.columns {
-            None => features[index],
-            Some(columns) => features[columns[index]],
-        })
-    }
-
-    /// Scores the frame, or the window that ends with it. `None` if it could not.
-    #[inline]
-    pub(super) fn run(&mut self, frame: &FeatureFrame, window: Option<&[f32]>) -> Option<Output> {
-        self.counts.runs += 1;
-        match &mut self.scorer {
-            Scorer::Model(model) => {
-                match window {
-                    Some(rows) => model.input_mut().copy_from_slice(rows),
-                    None => gather(self.columns.as_deref(), frame, model.input_mut()),
+        match &self.columns {
+            None => row.copy_from_slice(features),
+            Some(columns) => {
+                for (value, column) in row.iter_mut().zip(columns) {
+                    *value = features[*column];
                 }
-                model.run_in_place().ok()
-            }
-            Scorer::Rule(_) => {
-                let mut value = [0.0];
-                gather(self.columns.as_deref(), frame, &mut value);
-                value[0].is_finite().then_some(Output::Value(value[0]))
             }
         }
     }
-}
 
-#[inline]
-fn gather(columns: Option<&[usize]>, frame: &FeatureFrame, row: &mut [f32]) {
-    let features = frame.features();
-    match columns {
-        None => row.copy_from_slice(features),
-        Some(columns) => {
-            for (value, column) in row.iter_mut().zip(columns) {
-                *value = features[*column];
-            }
+    /// Scores the window, of which so many rows are new. `None` if it could not.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        rows: &[f32],
+        memory: &mut Option<Memory>,
+        new_rows: usize,
+    ) -> Option<Output> {
+        self.counts.runs += 1;
+        match (&mut self.scorer, memory) {
+            (Scorer::Model(model), Some(memory)) => model.run_with(memory, rows, new_rows).ok(),
+            _ => rows[0].is_finite().then_some(Output::Value(rows[0])),
         }
     }
 }
@@ -207,6 +188,11 @@ impl Scorer {
             Self::Model(model) => model.contract().features(),
             Self::Rule(feature) => std::slice::from_ref(feature),
         }
+    }
+
+    /// What it keeps of one instrument, if it is a model.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        self.model().map(Model::memory)
     }
 
     /// The model, if it is one.

@@ -95,26 +95,49 @@ impl<'g> Compiler<'g> {
         compiler.known = constants.collect();
         let input = compiler.fresh(&graph.input_dims).map_err(Unsupported::graph)?;
         compiler.known.insert(graph.input, Known::Place(input.clone()));
+        let mut state_inputs = Vec::with_capacity(graph.states.len());
+        for state in &graph.states {
+            let place = compiler.fresh(&state.dims).map_err(Unsupported::graph)?;
+            state_inputs.push(place.range());
+            compiler.known.insert(state.input, Known::Place(place));
+        }
         for (index, node) in graph.nodes.iter().enumerate() {
             if !compiler.taken[index] {
                 compiler.node(node)?;
             }
         }
-        let output = match compiler.known.get(&graph.output) {
-            Some(Known::Place(place)) => place.clone(),
-            Some(Known::Constant(tensor)) => {
-                let tensor = tensor.clone();
-                compiler.write(&tensor).map_err(Unsupported::graph)?
-            }
-            None => return Err(Unsupported::graph("its output is made by nothing")),
-        };
+        let output = compiler.output(graph.output)?;
         if output.len() != graph.output_values {
             let (found, wanted) = (&output.dims, graph.output_values);
             let reason = format!("its output has dimensions {found:?}, wanted {wanted} numbers");
             return Err(Unsupported::graph(reason));
         }
+        let mut states = Vec::with_capacity(graph.states.len());
+        for (state, input) in graph.states.iter().zip(state_inputs) {
+            let output = compiler.output(state.output)?;
+            if output.len() != input.len() {
+                let (found, wanted) = (&output.dims, &state.dims);
+                let reason = format!("a state of dimensions {wanted:?} comes out as {found:?}");
+                return Err(Unsupported::graph(reason));
+            }
+            states.push((input, output.range()));
+        }
         let (input, output) = (input.range(), output.range());
-        Ok(Plan { steps: compiler.steps, arena: compiler.arena, input, output })
+        let state_numbers = states.iter().map(|(input, _)| input.len()).sum();
+        let Self { steps, arena, .. } = compiler;
+        Ok(Plan { steps, arena, input, output, states, state_numbers })
+    }
+
+    /// Where an output of the graph is.
+    fn output(&mut self, id: ValueId) -> Result<Place, Unsupported> {
+        match self.known.get(&id) {
+            Some(Known::Place(place)) => Ok(place.clone()),
+            Some(Known::Constant(tensor)) => {
+                let tensor = tensor.clone();
+                self.write(&tensor).map_err(Unsupported::graph)
+            }
+            None => Err(Unsupported::graph("an output is made by nothing")),
+        }
     }
 
     fn node(&mut self, node: &Node) -> Result<(), Unsupported> {

@@ -2,9 +2,9 @@
 
 use super::tensor::Tensor;
 use super::unsupported::Unsupported;
-use crate::ModelFile;
 use crate::proto::{AttributeProto, NodeProto};
 use crate::signature::Signature;
+use crate::{ModelFile, ValueInfo};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -22,10 +22,19 @@ pub(crate) struct Graph {
     pub(crate) input: ValueId,
     pub(crate) input_dims: Vec<usize>,
     pub(crate) output: ValueId,
+    pub(crate) states: Vec<Carried>,
     /// Numbers the output must have.
     pub(crate) output_values: usize,
     /// Version of ONNX's own operators.
     pub(crate) opset: i64,
+}
+
+/// A value that is an input of the run after.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) output: ValueId,
+    pub(crate) input: ValueId,
+    pub(crate) dims: Vec<usize>,
 }
 
 /// An operator at work.
@@ -50,6 +59,9 @@ impl Graph {
         let graph = file.graph();
         let mut names = Names::default();
         let input = names.define(&signature.input.name)?;
+        let states = signature.states.iter();
+        let inputs: Vec<ValueId> =
+            states.map(|(_, input)| names.define(&input.name)).collect::<Result<_, _>>()?;
         let mut constants = HashMap::new();
         for initializer in &graph.initializer {
             let id = names.define(initializer.name())?;
@@ -66,27 +78,41 @@ impl Graph {
                 None => nodes.push(node),
             }
         }
-        let output = names.find(&signature.output.name).ok_or_else(|| {
-            Unsupported::graph(format!("nothing gives the output `{}`", signature.output.name))
-        })?;
-        let (nodes, uses) = needed(nodes, output, names.count());
-        let dims = |dims: Vec<i64>| dims.iter().map(|dim| (*dim).max(1) as usize).collect();
+        let output = names.given(&signature.output.name)?;
+        let dims = |value: &ValueInfo| -> Vec<usize> {
+            value.batch_of_one().iter().map(|dim| (*dim).max(1) as usize).collect()
+        };
+        let states = signature.states.iter().zip(inputs).map(|((from, to), input)| {
+            let (output, dims) = (names.given(&from.name)?, dims(to));
+            Ok(Carried { output, input, dims })
+        });
+        let states: Vec<Carried> = states.collect::<Result<_, _>>()?;
+        let outputs: Vec<ValueId> =
+            states.iter().map(|state| state.output).chain([output]).collect();
+        let (nodes, uses) = needed(nodes, &outputs, names.count());
         Ok(Self {
             nodes,
             constants,
             uses,
             input,
-            input_dims: dims(signature.input_dims()),
+            input_dims: dims(&signature.input),
             output,
+            states,
             output_values: signature.kind.values(),
             opset: opset(file),
         })
     }
 
-    /// The only node that uses the value, if there is one and the value is not the output.
+    /// All that a run must give.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = ValueId> {
+        self.states.iter().map(|state| state.output).chain([self.output])
+    }
+
+    /// The only node that uses the value, if there is one and the value is no output.
     pub(crate) fn only_user(&self, value: ValueId) -> Option<usize> {
         let (count, user) = self.uses[value];
-        (count == 1 && value != self.output).then_some(user)
+        let is_output = self.outputs().any(|output| output == value);
+        (count == 1 && !is_output).then_some(user)
     }
 }
 
@@ -95,10 +121,10 @@ fn opset(file: &ModelFile) -> i64 {
     own.map_or(1, |(_, version)| version)
 }
 
-/// The nodes the output needs, and how often each value is used by them.
-fn needed(nodes: Vec<Node>, output: ValueId, count: usize) -> (Vec<Node>, Vec<(usize, usize)>) {
+/// The nodes the outputs need, and how often each value is used by them.
+fn needed(nodes: Vec<Node>, outputs: &[ValueId], count: usize) -> (Vec<Node>, Vec<(usize, usize)>) {
     let mut used = vec![false; count];
-    used[output] = true;
+    outputs.iter().for_each(|output| used[*output] = true);
     let mut kept: Vec<Node> = Vec::with_capacity(nodes.len());
     for node in nodes.into_iter().rev() {
         if node.outputs.iter().flatten().any(|id| used[*id]) {
@@ -129,6 +155,12 @@ impl<'a> Names<'a> {
 
     fn find(&self, name: &str) -> Option<ValueId> {
         self.0.get(name).copied()
+    }
+
+    /// An output of the graph.
+    fn given(&self, name: &str) -> Result<ValueId, Unsupported> {
+        self.find(name)
+            .ok_or_else(|| Unsupported::graph(format!("nothing gives the output `{name}`")))
     }
 
     fn count(&self) -> usize {

@@ -12,11 +12,16 @@ const ROUNDER: f32 = 12_582_912.0;
 /// NaN stays NaN.
 #[inline(always)]
 pub(crate) fn exp<L: Lanes>(l: L, a: L::F) -> L::F {
+    exp_within(l, l.min(l.splat(88.37), l.max(l.splat(-87.3), a)))
+}
+
+/// e^a for a of -87.3 to 88.37; of NaN, NaN.
+#[inline(always)]
+pub(crate) fn exp_within<L: Lanes>(l: L, a: L::F) -> L::F {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts: the first one has so few digits that its multiples are exact.
     const LN2_HIGH: f32 = 0.693_359_375;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    let a = l.min(l.splat(88.37), l.max(l.splat(-87.3), a));
     let shifted = l.fma(a, l.splat(LOG2_E), l.splat(ROUNDER));
     let n = l.sub(shifted, l.splat(ROUNDER));
     let r = l.fma(n, l.splat(-LN2_HIGH), a);

@@ -9,8 +9,10 @@ pub(crate) mod isa;
 mod lower;
 pub(crate) mod math;
 mod matmul;
+mod memory;
 mod moves;
 mod plan;
+pub(crate) mod recurrent;
 mod rows;
 pub(crate) mod simd;
 mod tensor;
@@ -18,6 +20,8 @@ pub(crate) mod trees;
 mod unsupported;
 
 pub use isa::Isa;
+pub use memory::Memory;
+pub(crate) use memory::States;
 pub use unsupported::Unsupported;
 
 use crate::contract::Golden;
@@ -44,8 +48,13 @@ impl NativeModel {
     pub fn compile(file: &ModelFile) -> Result<Self, Unsupported> {
         let signature =
             Signature::of(file).map_err(|error| Unsupported::graph(error.to_string()))?;
-        let plan = compile::Compiler::compile(&Graph::of(file, &signature)?)?;
-        let Signature { shape, kind, .. } = signature;
+        Self::with_signature(file, &signature)
+    }
+
+    /// As [`NativeModel::compile`], of a model whose metadata does not say yet what it carries.
+    pub fn with_signature(file: &ModelFile, signature: &Signature) -> Result<Self, Unsupported> {
+        let plan = compile::Compiler::compile(&Graph::of(file, signature)?)?;
+        let Signature { shape, kind, .. } = *signature;
         let path = file.path().to_path_buf();
         let model = Self { plan, isa: Isa::Scalar, path, shape, kind, engine: String::new() };
         Ok(model.with_isa(Isa::best()))
@@ -103,6 +112,9 @@ impl NativeModel {
     /// Runs on what [`NativeModel::input_mut`] holds.
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
+        if !self.plan.states.is_empty() {
+            return Err(InferenceError::NeedsMemory);
+        }
         simd::dispatch(self.isa, Run { steps: &self.plan.steps, arena: &mut self.plan.arena });
         Output::of(self.kind, self.output())
     }
@@ -110,6 +122,50 @@ impl NativeModel {
     /// What it keeps: weights, the arena, and the steps' own lists.
     pub fn memory_bytes(&self) -> usize {
         self.plan.bytes()
+    }
+
+    /// What the model is to keep of an instrument between runs: one for each.
+    pub fn memory(&self) -> Memory {
+        Memory { states: States::new(self.plan.state_numbers) }
+    }
+
+    /// Runs on `window` as [`NativeModel::run`] does, to the same bits. `new_rows` says how many of
+    /// its last rows came since the last run with this memory. A model that carries state takes one
+    /// step, and `new_rows` must be 1 but for the first one.
+    ///
+    /// # Panics
+    /// If the memory is another model's.
+    #[inline]
+    pub fn run_with(
+        &mut self,
+        memory: &mut Memory,
+        window: &[f32],
+        new_rows: usize,
+    ) -> Result<Output, InferenceError> {
+        let expected = self.shape.values();
+        if window.len() != expected {
+            return Err(InferenceError::InputLength { expected, got: window.len() });
+        }
+        let plan = &mut self.plan;
+        memory.states.begin_step(new_rows, plan.state_numbers)?;
+        let arena = simd::flat_mut(&mut plan.arena);
+        arena[plan.input.clone()].copy_from_slice(window);
+        let mut rest = &*memory.states.numbers();
+        for (input, _) in &plan.states {
+            let (state, behind) = rest.split_at(input.len());
+            arena[input.clone()].copy_from_slice(state);
+            rest = behind;
+        }
+        simd::dispatch(self.isa, Run { steps: &plan.steps, arena: &mut plan.arena });
+        let arena = simd::flat(&plan.arena);
+        let mut rest = memory.states.numbers();
+        for (_, output) in &plan.states {
+            let (state, behind) = rest.split_at_mut(output.len());
+            state.copy_from_slice(&arena[output.clone()]);
+            rest = behind;
+        }
+        memory.states.end_step();
+        Output::of(self.kind, self.output())
     }
 
     /// Runs `count` times on what the input holds, whatever comes out.
@@ -123,7 +179,8 @@ impl NativeModel {
     /// Runs every golden row and compares, as [`crate::OrtModel::check_golden`] does.
     pub fn check_golden(&mut self, golden: &Golden, tolerance: f32) -> Result<(), InferenceError> {
         let path = self.path.clone();
-        golden.check(&path, tolerance, |input| self.run(input))
+        let (mut memory, rows) = (self.memory(), self.shape.steps);
+        golden.check(&path, tolerance, |input| self.run_with(&mut memory, input, rows))
     }
 
     fn output(&self) -> &[f32] {
@@ -132,4 +189,4 @@ impl NativeModel {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

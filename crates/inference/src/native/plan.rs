@@ -4,6 +4,7 @@ use super::dense::{self, Dense};
 use super::elementwise::{self, Binary, Choice, Unary};
 use super::matmul::{self, MatMul};
 use super::moves::{self, Copies};
+use super::recurrent::{self, Recurrent};
 use super::rows::{self, Rows};
 use super::simd::{self, Kernel, Lanes, Line};
 use super::trees::TreeEnsemble;
@@ -18,6 +19,10 @@ pub(crate) struct Plan {
     pub(crate) arena: Vec<Line>,
     pub(crate) input: Range<usize>,
     pub(crate) output: Range<usize>,
+    /// Inputs and outputs of what is carried from run to run.
+    pub(crate) states: Vec<(Range<usize>, Range<usize>)>,
+    /// How many numbers these are in all.
+    pub(crate) state_numbers: usize,
 }
 
 impl Plan {
@@ -37,6 +42,7 @@ pub(crate) enum Step {
     Choice(Choice),
     Copies(Copies),
     MatMul(MatMul),
+    Recurrent(Box<Recurrent>),
     Rows(Rows),
     Forest(Box<Forest>),
 }
@@ -59,6 +65,7 @@ impl Step {
             Self::Choice(step) => elementwise::choice(l, step, arena),
             Self::Copies(step) => moves::run(step, arena),
             Self::MatMul(step) => matmul::run(l, step, arena),
+            Self::Recurrent(step) => recurrent::run(l, step, arena),
             Self::Rows(step) => rows::run(l, step, arena),
             Self::Forest(step) => {
                 let (input, output) = apart(arena, step.from.clone(), step.to.clone());
@@ -74,6 +81,7 @@ impl Step {
         match self {
             Self::Dense(step) => step.layer.bytes(),
             Self::Copies(step) => step.bytes(),
+            Self::Recurrent(step) => step.layer.bytes(),
             Self::MatMul(step) => size_of_val(&step.batches[..]),
             Self::Forest(step) => step.trees.bytes(),
             Self::Unary(_) | Self::Binary(_) | Self::Choice(_) | Self::Rows(_) => 0,

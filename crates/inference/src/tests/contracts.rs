@@ -111,13 +111,6 @@ fn a_list_that_does_not_hash_to_the_schema_is_refused() {
 }
 
 #[test]
-fn stateful_models_are_refused_whatever_else_they_say() {
-    let found = with("tickhawk.state", Some(r#"[["h_out","h_in"]]"#)).unwrap_err();
-    assert_eq!(found, Refusal::Stateful);
-    assert!(found.to_string().ends_with("stateful models are not supported yet"));
-}
-
-#[test]
 fn a_feature_list_is_compared_name_by_name() {
     let contract = parse(&GOOD).unwrap();
     contract.check_features(&FEATURES).unwrap();

@@ -4,6 +4,7 @@ mod contracts;
 mod files;
 mod runs;
 mod stamps;
+mod states;
 mod stores;
 mod successors;
 

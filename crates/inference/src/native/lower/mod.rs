@@ -8,6 +8,7 @@ pub(crate) mod views;
 
 use super::compile::{Compiler, Known, Place};
 use super::graph::Node;
+use super::recurrent;
 use super::unsupported::Unsupported;
 
 /// Steps for the node, and the places of its outputs; or the reason why there are none.
@@ -25,6 +26,7 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
         return views::give_view(c, node, view);
     }
     match node.operator.as_str() {
+        "GRU" | "LSTM" => recurrent::lower(c, node),
         "Gemm" => dense::gemm(c, node),
         "MatMul" => dense::mat_mul(c, node),
         "Cast" => elementwise::cast(c, node),
