@@ -80,8 +80,14 @@ fn values(config: &Config) -> Vec<Value> {
         .model
         .as_ref()
         .map_or(replay::BUNDLED_MODEL.to_owned(), |path| path.display().to_string());
+    let model = match &config.watch {
+        None => value("model.path", model, config.model_origin),
+        Some(followed) => {
+            value("model.watch", followed.path().display().to_string(), config.model_origin)
+        }
+    };
     let mut values = vec![
-        value("model.path", model, config.model_origin),
+        model,
         value("model.engine", config.engine.to_string(), config.engine_origin),
         value("policy.enter", config.thresholds.0.to_string(), config.policy_origins.0),
         value("policy.exit", config.thresholds.1.to_string(), config.policy_origins.1),

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tickhawk_book::BookLimits;
 use tickhawk_engine::MarketOptions;
@@ -16,12 +17,14 @@ use tickhawk_signal::{ModelId, Policy, Tier};
 use tickhawk_venue::Venue;
 
 use crate::{
+    challenger::ChallengerSection,
     cli::{ConfigArgs, ScoringArgs},
     ladder::{
         self, BreakerSection, FallbackSection, InferenceSection, LadderSections, RuleSection,
     },
     lanes::LaneSection,
     report::tick_text,
+    watch::{self, Followed},
 };
 
 /// The config file as typed. `config.example.toml` shows every key with its default.
@@ -48,6 +51,9 @@ struct ConfigFile {
     rule: RuleSection,
     #[serde(default)]
     breaker: BreakerSection,
+    /// Who scores beside the model.
+    #[serde(default)]
+    challenger: ChallengerSection,
     /// What `live` and `record` serve.
     #[serde(default)]
     lanes: Vec<LaneSection>,
@@ -60,6 +66,10 @@ struct ModelSection {
     path: Option<PathBuf>,
     /// What it runs on: `auto`, `native` or `onnxruntime`.
     engine: Option<String>,
+    /// In its place, a model of a models folder, whose version in use `live` follows.
+    watch: Option<PathBuf>,
+    /// How often the folder is looked at.
+    watch_interval_ms: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -132,6 +142,10 @@ impl Origin {
 pub struct Config {
     /// The model, if one is named.
     pub model: Option<PathBuf>,
+    /// In its place, a model of a models folder.
+    pub watch: Option<Followed>,
+    /// How often such a folder is looked at.
+    watch_interval: Duration,
     /// Who named it.
     pub model_origin: Origin,
     /// What the model runs on.
@@ -160,6 +174,8 @@ pub struct Config {
     pub window_origin: Origin,
     /// How models are run, and who answers when the first does not.
     pub ladder: LadderSections,
+    /// Who scores beside them.
+    pub challenger: ChallengerSection,
     /// Where the config file is: paths in it are relative to this.
     pub folder: PathBuf,
     /// Ticks by symbol.
@@ -198,13 +214,23 @@ impl Config {
         if file.book.crossed_messages == Some(0) {
             bail!("config `book.crossed_messages` is 0: 1 is the strictest");
         }
-        let model_path = file.model.path.as_ref().map(|path| folder.join(path));
-        let said = file.model.engine.as_deref().map(|word| engine("model.engine", word));
+        let ModelSection { path, watch, watch_interval_ms, engine: said } = &file.model;
+        if path.is_some() && watch.is_some() {
+            bail!("config `model`: path and watch name a model each, wanted one of them");
+        }
+        let model_path = path.as_ref().map(|path| folder.join(path));
+        let watch_interval = watch::interval(*watch_interval_ms)?;
+        let watch = watch.as_ref().filter(|_| scoring.model.is_none());
+        let watch = watch.map(|path| Followed::new(&folder.join(path), watch_interval));
+        let said = said.as_deref().map(|word| engine("model.engine", word));
         let engine = said.transpose()?;
         let origin = |flag: bool, file: bool| if flag { Origin::Flag } else { said_in(file) };
+        let is_named = model_path.is_some() || watch.is_some();
         Ok(Self {
-            model_origin: origin(scoring.model.is_some(), model_path.is_some()),
+            model_origin: origin(scoring.model.is_some(), is_named),
             model: scoring.model.clone().or(model_path),
+            watch: watch.transpose()?,
+            watch_interval,
             engine_origin: origin(scoring.engine.engine.is_some(), engine.is_some()),
             engine: scoring.engine.engine.or(engine).unwrap_or_default(),
             plan: plan_options(&file.features)?,
@@ -231,8 +257,16 @@ impl Config {
                 rule: file.rule,
                 breaker: file.breaker,
             },
+            challenger: file.challenger,
             folder,
         })
+    }
+
+    /// Takes the model of a models folder, named by a flag.
+    pub fn follow(&mut self, path: &Path) -> Result<()> {
+        self.watch = Some(Followed::new(path, self.watch_interval)?);
+        self.model_origin = Origin::Flag;
+        Ok(())
     }
 
     /// A config file that resolves to this config, with the models of that run's record, the engines
@@ -255,11 +289,17 @@ impl Config {
         let LadderSections { inference, fallback, rule, breaker } =
             ladder::recorded(&self.ladder, run, engine(Tier::Fallback));
         let file = ConfigFile {
-            model: ModelSection { path: Some(primary), engine: engine(Tier::Primary) },
+            model: ModelSection {
+                path: Some(primary),
+                engine: engine(Tier::Primary),
+                ..Default::default()
+            },
             inference,
             fallback,
             rule,
             breaker,
+            // It leaves no trace in what is recorded.
+            challenger: ChallengerSection::default(),
             features: self.feature_section.clone(),
             policy: PolicySection { enter: Some(self.thresholds.0), exit: Some(self.thresholds.1) },
             book: BookSection {

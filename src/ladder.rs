@@ -160,6 +160,11 @@ impl Ladder {
         words.collect::<Vec<_>>().join(", then ")
     }
 
+    /// How long one answer of the primary may take, in nanoseconds.
+    pub fn budget_ns(&self) -> Option<u64> {
+        self.tiers[0].budget_ns
+    }
+
     /// Its models with the rung they stand on.
     pub fn models(&self) -> impl Iterator<Item = (Tier, &Model)> {
         let models = self.tiers.iter().filter_map(|tier| tier.scorer.model());
@@ -190,7 +195,8 @@ fn plan_names(tiers: &[TierOptions]) -> Vec<String> {
     names
 }
 
-fn policy(
+/// Thresholds of a section, the usual ones where it does not say.
+pub fn policy(
     section: &str,
     enter: Option<f32>,
     exit: Option<f32>,
@@ -200,7 +206,8 @@ fn policy(
     Policy::new(enter, exit).with_context(|| format!("config `{section}`"))
 }
 
-fn budget_ns(key: &str, budget_us: Option<f64>) -> Result<Option<u64>> {
+/// A budget as typed, in nanoseconds.
+pub fn budget_ns(key: &str, budget_us: Option<f64>) -> Result<Option<u64>> {
     let Some(us) = budget_us else { return Ok(None) };
     ensure!(
         us > 0.0 && us <= 1e9,

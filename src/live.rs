@@ -3,6 +3,7 @@
 use crate::{
     Outcome,
     books::{self, Paths},
+    challenger::ChallengerRow,
     cli::{
         ScoringArgs,
         live::{FeedArgs, LiveArgs, RecordArgs},
@@ -18,6 +19,7 @@ use crate::{
     run_report::{FeedRow, RunReport},
     shutdown,
     source::LiveSource,
+    watch::{Watched, Watcher},
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -27,10 +29,12 @@ use std::{
     thread,
 };
 use tickhawk_engine::{
-    DecisionStage, Haste, MarketStage, Source, ThreadedOptions, ThreadedOutcome, run_threaded,
+    Challenger, DecisionStage, Haste, MarketStage, Source, ThreadedOptions, ThreadedOutcome,
+    run_threaded,
 };
 use tickhawk_feature::{FeaturePlan, PlanOptions};
 use tickhawk_feed::{Client, ClientOptions, FeedError, READ_BUFFER_BYTES};
+use tickhawk_inference::RuntimeOptions;
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport};
 
 /// Signals that are shown when they are written nowhere.
@@ -38,7 +42,13 @@ const SHOWN: u64 = 5;
 
 /// Runs `tickhawk live`.
 pub fn run(args: LiveArgs) -> Result<Outcome> {
-    let config = Config::resolve(&args.config, &args.scoring)?;
+    let mut config = Config::resolve(&args.config, &args.scoring)?;
+    if let Some(path) = &args.watch {
+        config.follow(path)?;
+    }
+    if let Some(path) = &args.challenger {
+        config.challenger.take(std::path::absolute(path)?);
+    }
     let lanes = Lane::resolve(&config, &args.feed)?;
     let stop = shutdown::install()?;
     let (out, shown) = match &args.signals {
@@ -125,6 +135,8 @@ struct LiveLane<'a> {
     market: MarketStage,
     decision: DecisionStage,
     names: ModelNames,
+    budget_ns: Option<u64>,
+    challenger: Option<Challenger>,
     clock: Clock,
     client: Client,
     recording: Option<RecordingRun>,
@@ -147,16 +159,42 @@ impl<'a> LiveLane<'a> {
         let clock = Clock::new();
         let options = lane.market_options(config, ladder.tick_size);
         let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
-        let names = ladder.names.clone();
+        let (names, budget_ns) = (ladder.names.clone(), ladder.budget_ns());
+        let challenger = config.challenger.load(config, ladder.plan.names())?;
         let decision = ladder.stage(Haste::Live, clock.clone())?;
-        Ok(Self { lane, config, args, stop, market, decision, names, clock, client, recording })
+        Ok(Self {
+            lane,
+            config,
+            args,
+            stop,
+            market,
+            decision,
+            names,
+            budget_ns,
+            challenger,
+            clock,
+            client,
+            recording,
+        })
     }
 
     fn run(self, out: &SharedOut, shown: u64, changes: Changes) -> Result<LaneRun> {
         let Self { lane, config, args, stop, market, decision, names, .. } = self;
-        let Self { clock, client, recording, .. } = self;
+        let Self { budget_ns, mut challenger, clock, client, recording, .. } = self;
         let writer = SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, names.clone());
         let mut listener = LiveListener::new(writer, Arc::clone(stop));
+        let watcher = config.watch.as_ref().map(|followed| {
+            Watcher::start(Watched {
+                followed: followed.clone(),
+                venue: lane.venue,
+                model: decision.model(),
+                budget_ns,
+                options: RuntimeOptions { engine: config.engine, ..RuntimeOptions::default() },
+                swaps: decision.swaps(),
+                names: names.clone(),
+                kept_in: recording.as_ref().map(RecordingRun::models),
+            })
+        });
         let (mut recorder, mut outcomes, files) = match recording {
             Some(run) => run.split(),
             None => Default::default(),
@@ -171,9 +209,10 @@ impl<'a> LiveLane<'a> {
             decision,
             options,
             &mut listener,
-            &mut outcomes,
+            (&mut outcomes, &mut challenger),
             &mut watch,
         );
+        drop(watcher);
         drop(outcomes);
         let feed = FeedRow::new(&source, &outcome);
         drop(source);
@@ -186,7 +225,7 @@ impl<'a> LiveLane<'a> {
             eprintln!("… {} signals more; `--signals -` writes all", signals - shown);
         }
         let report = RunReport::new(&[], lane.venue, config, &market, &decision, &names, latency)
-            .live(feed, recorded);
+            .live(feed, recorded, challenger.map(ChallengerRow::new));
         notices_summary(&market.decoder_counts());
         report::feature_warnings(&market, decision.model().contract().tick_size());
         if market.counts().frames == 0 {

@@ -1,6 +1,7 @@
 //! Order books in, ONNX signals out, and proof of how fast.
 
 mod books;
+mod challenger;
 mod check;
 mod cli;
 mod config;
@@ -24,6 +25,7 @@ mod shutdown;
 mod simulate;
 mod source;
 mod verify;
+mod watch;
 
 use clap::Parser;
 use cli::{Cli, Command};

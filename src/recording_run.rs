@@ -21,7 +21,7 @@ use tickhawk_capture::{
 use tickhawk_engine::{Observer, Outcome, Scored};
 use tickhawk_feature::FeatureFrame;
 use tickhawk_feed::LINKS;
-use tickhawk_inference::Model;
+use tickhawk_inference::{Engine, Model, RuntimeOptions};
 use tickhawk_market::UnixNanos;
 use tickhawk_signal::ModelId;
 
@@ -41,6 +41,45 @@ pub struct RunFiles {
     run: String,
     frames: RecorderThread,
     outcomes: Option<RecorderThread>,
+}
+
+/// Where a run keeps its models.
+#[derive(Clone)]
+pub struct RunModels {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// What the names of its files begin with.
+    pub run: String,
+}
+
+impl RunModels {
+    /// The file of this model.
+    pub fn path(&self, id: ModelId) -> PathBuf {
+        self.folder.join(model_file(&self.run, id))
+    }
+
+    /// Writes a model that is about to score, and beside it what it runs on.
+    pub fn keep(&self, id: ModelId, bytes: &[u8], engine: Engine) -> Result<()> {
+        let path = self.path(id);
+        let write = |path: &Path, bytes: &[u8]| {
+            fs::write(path, bytes).with_context(|| format!("writing `{}`", path.display()))
+        };
+        write(&path.with_extension("engine"), format!("{engine}\n").as_bytes())?;
+        write(&path, bytes)
+    }
+
+    /// Loads the model, on what is asked for, else on what it ran on; the model the run began with
+    /// on what is `usual`.
+    pub fn load(&self, id: ModelId, asked: Option<Engine>, usual: Engine) -> Result<Model> {
+        let path = self.path(id);
+        let beside = path.with_extension("engine");
+        let engine = match (asked, fs::read_to_string(&beside)) {
+            (Some(engine), _) => engine,
+            (None, Ok(word)) => crate::config::engine(&beside.display().to_string(), word.trim())?,
+            (None, Err(_)) => usual,
+        };
+        Ok(Model::load(path, &RuntimeOptions { engine, ..RuntimeOptions::default() })?)
+    }
 }
 
 /// Hands each scored frame, and what became of it, to the log, if there is one.
@@ -90,6 +129,11 @@ impl RecordingRun {
         };
         let files = RunFiles { folder: folder.to_owned(), run, frames, outcomes: log };
         Ok(Self { recorder, outcomes, files })
+    }
+
+    /// Where models that are swapped in are kept.
+    pub fn models(&self) -> RunModels {
+        RunModels { folder: self.files.folder.clone(), run: self.files.run.clone() }
     }
 
     /// The parts, each for its own thread.

@@ -160,6 +160,10 @@ fn write_hgrm(folder: &Path, decision: &DecisionStage) -> Result<()> {
 
 /// The model the config names, else the bundled one.
 pub fn load_model(config: &Config) -> Result<Model> {
+    if let Some(followed) = &config.watch {
+        let engine = config.engine;
+        return followed.load(&RuntimeOptions { engine, ..RuntimeOptions::default() });
+    }
     let path = match &config.model {
         Some(path) => path.clone(),
         None => bundled(BUNDLED_MODEL)?,

@@ -1,6 +1,7 @@
 //! The report of a run: replayed or live.
 
 use crate::{
+    challenger::ChallengerRow,
     config::Config,
     ladder::ModelNames,
     recording_run::RunSummary,
@@ -30,6 +31,7 @@ pub struct RunReport {
     instruments: Vec<InstrumentRow>,
     feed: Option<FeedRow>,
     recording: Option<RunSummary>,
+    challenger: Option<ChallengerRow>,
     latency: LatencyReport,
 }
 
@@ -182,13 +184,19 @@ impl RunReport {
             instruments: market.reports().into_iter().map(InstrumentRow::new).collect(),
             feed: None,
             recording: None,
+            challenger: None,
             latency,
         }
     }
 
     /// Adds what only a live run has.
-    pub fn live(mut self, feed: FeedRow, recording: Option<RunSummary>) -> Self {
-        (self.feed, self.recording) = (Some(feed), recording);
+    pub fn live(
+        mut self,
+        feed: FeedRow,
+        recording: Option<RunSummary>,
+        challenger: Option<ChallengerRow>,
+    ) -> Self {
+        (self.feed, self.recording, self.challenger) = (Some(feed), recording, challenger);
         self
     }
 }
@@ -373,6 +381,9 @@ impl fmt::Display for RunReport {
         }
         if let Some(recording) = &self.recording {
             writeln!(f, "{recording}\n")?;
+        }
+        if let Some(challenger) = &self.challenger {
+            writeln!(f, "{challenger}\n")?;
         }
         write!(f, "{}", self.latency)
     }

@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     ladder::Ladder,
     lanes::Lane,
+    recording_run::RunModels,
     report,
     session::Recording,
 };
@@ -16,10 +17,14 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::io::Write;
 use tickhawk_capture::{OutcomeReader, Run, runs};
-use tickhawk_engine::{DecisionStage, Haste, MarketSink, MarketStage, Outcome, Record, Source};
+use tickhawk_engine::{
+    DecisionStage, Haste, MarketSink, MarketStage, Outcome, Record, Source, Swap,
+};
 use tickhawk_feature::FeatureFrame;
+use tickhawk_inference::Engine;
 use tickhawk_latency::Clock;
 use tickhawk_market::InstrumentId;
+use tickhawk_signal::{ModelId, Tier};
 
 /// Runs the command.
 pub fn run(args: VerifyArgs) -> Result<Ended> {
@@ -54,6 +59,7 @@ struct Verdict {
     signals: u64,
     unscored: u64,
     beyond: u64,
+    swaps: u64,
     divergence: Option<Divergence>,
     notes: Vec<String>,
 }
@@ -97,6 +103,11 @@ fn verify(run: &Run, engine: EngineArgs) -> Result<Verdict> {
         symbols: Vec::new(),
         verdict: Verdict::new(&run.name),
         damage: None,
+        models: RunModels { folder: run.folder.clone(), run: run.name.clone() },
+        asked_engine: engine.engine,
+        engine: config.engine,
+        before: None,
+        missing: None,
     };
     judge.advance();
     while let Some(Record { connection, received_at, input }) =
@@ -123,6 +134,16 @@ struct Judge {
     verdict: Verdict,
     /// A record of the log that is none.
     damage: Option<String>,
+    /// Where the models are that were swapped in.
+    models: RunModels,
+    /// What a flag has models run on.
+    asked_engine: Option<Engine>,
+    /// What the model runs on that the run began with.
+    engine: Engine,
+    /// The model replaced last: live, too, goes back to it.
+    before: Option<Swap>,
+    /// A model that was swapped in and cannot be had.
+    missing: Option<anyhow::Error>,
 }
 
 impl Judge {
@@ -138,7 +159,23 @@ impl Judge {
     }
 
     fn is_over(&self) -> bool {
-        self.verdict.divergence.is_some()
+        self.verdict.divergence.is_some() || self.missing.is_some()
+    }
+
+    /// Puts the model in place that was put there before this frame, by its number.
+    fn swap(&mut self, tier: Tier, id: ModelId) -> Result<()> {
+        let swap = match self.before.take_if(|swap| (swap.tier, swap.id) == (tier, id)) {
+            Some(swap) => swap,
+            None => {
+                let model = self.models.load(id, self.asked_engine, self.engine)?;
+                Swap { tier, id, model: Box::new(model) }
+            }
+        };
+        self.decision.swaps().check(tier, &swap.model)?;
+        self.decision.replace(swap);
+        self.before = self.decision.swaps().retired();
+        self.verdict.swaps += 1;
+        Ok(())
     }
 
     fn diverged(&mut self, outcome: &Outcome, what: &str, recorded: String, replayed: String) {
@@ -153,6 +190,9 @@ impl Judge {
     }
 
     fn conclude(mut self, recording_is_cut: bool) -> Result<Verdict> {
+        if let Some(missing) = self.missing.take() {
+            return Err(missing.context("putting the model in place that live changed to"));
+        }
         if let Some(damage) = self.damage.take() {
             bail!("the log of outcomes cannot be read on: {damage}");
         }
@@ -202,6 +242,12 @@ impl MarketSink for Judge {
             self.next = Some(recorded);
             return;
         }
+        if let Some((tier, id)) = recorded.choice.swapped
+            && let Err(error) = self.swap(tier, id)
+        {
+            self.missing = Some(error);
+            return;
+        }
         let answered = recorded.conclusion.map(|conclusion| conclusion.tier);
         let scored = self.decision.repeat(frame, self.clock.now(), recorded.choice, answered);
         let replayed = Outcome::new(frame, &scored);
@@ -224,6 +270,7 @@ impl Verdict {
             signals: 0,
             unscored: 0,
             beyond: 0,
+            swaps: 0,
             divergence: None,
             notes: Vec::new(),
         }

@@ -7,68 +7,18 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
-use support::{Golden, captures};
-
-const TICKHAWK: &str = env!("CARGO_BIN_EXE_tickhawk");
+use support::{
+    Golden, captures,
+    served::{Served, TICKHAWK, ends, verify},
+};
 
 /// A synthetic recording that ships with the program.
 const BUNDLED: &str = "replay-data/binance-futures.jsonl.zst";
-
-/// A venue being served; it is ended with the test.
-struct Served {
-    child: Child,
-    ready: Ready,
-}
-
-#[derive(Deserialize)]
-struct Ready {
-    ws: String,
-    rest: String,
-}
-
-impl Served {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(TICKHAWK)
-            .arg("serve")
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, ready: sonic_rs::from_str(&line).unwrap() }
-    }
-
-    /// `live` or `record` of that venue, to be run.
-    fn client(&self, command: &str, venue: &str, symbols: &str) -> Command {
-        let mut client = Command::new(TICKHAWK);
-        client.args([command, "--venue", venue, "--symbols", symbols, "--cores", "none"]);
-        client.args(["--endpoint", &self.ready.ws, "--rest", &self.ready.rest]);
-        client.stdout(Stdio::null()).stderr(Stdio::piped());
-        client
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[track_caller]
-fn ends(code: i32, output: &Output) -> String {
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{err}");
-    err
-}
 
 /// Runs `jobs` on a few threads: most of their time is waiting for a recording to pass.
 fn side_by_side<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
@@ -83,12 +33,6 @@ fn side_by_side<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
             });
         }
     });
-}
-
-fn verify(folder: &Path) {
-    let output = Command::new(TICKHAWK).arg("verify").arg(folder).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[derive(Deserialize)]

@@ -143,6 +143,7 @@ fn every_output_key_is_documented() {
         "src/verify.rs",
         "src/books.rs",
         "src/model.rs",
+        "src/challenger.rs",
         "src/model/bench.rs",
         "src/model/inspect.rs",
         "src/model/prove.rs",

@@ -66,6 +66,13 @@ pub struct LiveArgs {
     pub config: ConfigArgs,
     #[command(flatten)]
     pub scoring: ScoringArgs,
+    /// Score with the version in use of this model, and follow it: what is promoted or rolled back
+    /// there while this runs is put in place between two frames.
+    #[arg(long, value_name = "DIR/NAME", conflicts_with = "model")]
+    pub watch: Option<PathBuf>,
+    /// Score the same frames with this model too, beside the one in use, and report how they agree.
+    #[arg(long, value_name = "M")]
+    pub challenger: Option<PathBuf>,
     /// Record into this folder all that `verify` needs.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,

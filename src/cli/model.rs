@@ -108,6 +108,8 @@ pub struct InspectModelArgs {
 pub struct BenchModelArgs {
     /// The ONNX file.
     pub model: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Runs to time, on each engine.
     #[arg(long, value_name = "N", default_value_t = 20_000,
           value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
@@ -131,6 +133,8 @@ pub struct PromoteArgs {
     /// The version's name; without it, one above the highest number there.
     #[arg(long, value_name = "V")]
     pub version: Option<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Refuse it if the 99th percentile of its runs on this machine takes longer.
     #[arg(long, value_name = "US", value_parser = clap::value_parser!(u32).range(1..))]
     pub budget_us: Option<u32>,

@@ -9,7 +9,7 @@ use crate::{Outcome, cli::model::BenchModelArgs};
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{self, Write};
-use tickhawk_inference::{InferenceError, Model, ModelFile, Output, RuntimeOptions};
+use tickhawk_inference::{Engine, InferenceError, Model, ModelFile, Output, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyHistogram, Percentiles};
 
 /// Blocks an engine's runs are cut into: odd, so that the median of ratios is one of them.
@@ -27,6 +27,7 @@ struct Benched {
     steps: usize,
     features: usize,
     engines: Vec<EngineRow>,
+    not_measured: Vec<String>,
     clock_read_ns: f64,
 }
 
@@ -56,15 +57,29 @@ pub fn run(args: &BenchModelArgs) -> Result<Outcome> {
         Ok(file) => file,
         Err(error) => return refused(error.into()),
     };
-    match bench(&file, args.runs as usize) {
+    match bench(&file, args.engine.engine.unwrap_or_default(), args.runs as usize) {
         Ok(row) => say(&row, args.json, |out| row.print(out)),
         Err(error) => refused(error.into()),
     }
 }
 
-fn bench(file: &ModelFile, runs: usize) -> Result<Benched, InferenceError> {
+/// Measures the engine, or with `auto` each that runs the model; at least one must.
+fn bench(file: &ModelFile, wanted: Engine, runs: usize) -> Result<Benched, InferenceError> {
     let clock = Clock::new();
-    let mut engines = vec![Contestant::new(Model::from_file(file, &RuntimeOptions::default())?)?];
+    let (mut engines, mut not_measured) = (Vec::new(), Vec::new());
+    let all = [Engine::OnnxRuntime, Engine::Native];
+    for engine in all.into_iter().filter(|engine| wanted == Engine::Auto || wanted == *engine) {
+        let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+        match Model::from_file(file, &options).and_then(Contestant::new) {
+            Ok(contestant) => engines.push(contestant),
+            Err(error) if wanted != Engine::Auto => return Err(error),
+            Err(error) => not_measured.push(format!("{engine}: {error}")),
+        }
+    }
+    if engines.is_empty() {
+        // Neither: what the usual way of loading says is what there is to say.
+        engines.push(Contestant::new(Model::from_file(file, &RuntimeOptions::default())?)?);
+    }
     let block_runs = runs.div_ceil(BLOCKS);
     for block in 0..WARM_UP_BLOCKS + BLOCKS {
         for engine in &mut engines {
@@ -84,6 +99,7 @@ fn bench(file: &ModelFile, runs: usize) -> Result<Benched, InferenceError> {
         steps: shape.steps,
         features: shape.features,
         engines: engines.into_iter().enumerate().map(row).collect(),
+        not_measured,
         clock_read_ns: ClockCheck::measure(&clock).read_ns,
     })
 }
@@ -186,6 +202,7 @@ impl Benched {
                 }
             }
         }
+        self.not_measured.iter().try_for_each(|why| writeln!(out, "not on {why}"))?;
         writeln!(out, "a read of the clock, which each run carries: {:.1} ns", self.clock_read_ns)
     }
 }

@@ -5,7 +5,7 @@ use crate::{Outcome, cli::model::InspectModelArgs, report::tick_text};
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{self, Write};
-use tickhawk_inference::{Contract, InferenceError, ModelFile, Signature};
+use tickhawk_inference::{Contract, InferenceError, ModelFile, NativeModel, Signature};
 
 /// What the file says of itself.
 #[derive(Serialize)]
@@ -18,6 +18,7 @@ struct Inspected {
     inputs: Vec<String>,
     outputs: Vec<String>,
     steps: Option<usize>,
+    not_native: Option<String>,
     contract: Option<ContractRow>,
     refusal: Option<String>,
 }
@@ -63,6 +64,7 @@ impl Inspected {
             inputs: file.inputs().iter().map(ToString::to_string).collect(),
             outputs: file.outputs().iter().map(ToString::to_string).collect(),
             steps,
+            not_native: NativeModel::compile(file).err().map(|reason| reason.to_string()),
             contract: contract.ok().map(ContractRow::new),
             refusal: refusal.as_ref().map(InferenceError::to_string),
         }
@@ -85,6 +87,10 @@ impl Inspected {
             writeln!(out, "golden     {golden_rows} rows, not run")?;
             writeln!(out, "features   {}", features.len())?;
             features.iter().try_for_each(|name| writeln!(out, "             {name}"))?;
+        }
+        match &self.not_native {
+            None => writeln!(out, "native     yes")?,
+            Some(reason) => writeln!(out, "native     no: {reason}")?,
         }
         match &self.refusal {
             None => Ok(()),

@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::{fs, io::Write, path::Path};
-use tickhawk_inference::{InUse, Incumbent, ModelFile, Store, StoreError};
+use tickhawk_inference::{InUse, Incumbent, ModelFile, RuntimeOptions, Store, StoreError};
 
 /// What was put to use.
 #[derive(Serialize)]
@@ -45,7 +45,9 @@ fn try_promote(args: &PromoteArgs) -> Result<Promoted> {
     let (name, version) = place_of(args, &store)?;
     let incumbent = incumbent(&store, &name)?;
     let budget_ns = args.budget_us.map(|micros| u64::from(micros) * 1_000);
-    let terms = Terms { incumbent: incumbent.as_ref(), budget_ns, ..Terms::default() };
+    let engine = args.engine.engine.unwrap_or_default();
+    let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+    let terms = Terms { incumbent: incumbent.as_ref(), budget_ns, options };
     let Proven { model, took } = prove(&file, &terms)?;
     store.place(&name, &version, file.bytes())?;
     let InUse { version, previous } = store.promote(&name, &version)?;

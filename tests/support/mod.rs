@@ -2,6 +2,8 @@
 //! how the program is run.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod served;
+
 use serde::Deserialize;
 use std::{
     env, fs,

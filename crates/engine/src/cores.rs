@@ -42,6 +42,14 @@ pub fn pin_to_core(core: usize) -> Result<(), CoreError> {
     Err(CoreError::NotPinned { core, found: list.join(", ") })
 }
 
+/// Has the calling thread stand back behind all others of the host, for work that may take longer.
+/// Threads it spawns afterwards inherit that.
+pub fn give_way() {
+    // The lowest priority there is. To ask for less of the host is never refused; where the kernel
+    // knows no priorities of threads, there is nothing to give.
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
 /// The cores the calling thread may run on, by the kernel's word.
 pub fn allowed_cores() -> Vec<usize> {
     use rustix::thread::{CpuSet, sched_getaffinity};

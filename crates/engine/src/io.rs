@@ -1,6 +1,6 @@
 //! What stands at the two ends of the stages.
 
-use crate::{MarketStage, Scored};
+use crate::{Frames, MarketStage, Scored};
 use tickhawk_book::Book;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_market::{
@@ -140,6 +140,10 @@ pub trait Source {
 
 /// Who looks over the decision stage's shoulder, on its own thread: it must not block.
 pub trait Observer: Send {
+    /// A lossy run is about to begin: `frames` gives out readers of them, for threads of the
+    /// observer's own. Called on the thread that started the run.
+    fn begin(&mut self, _frames: &Frames<'_>) {}
+
     /// A frame went through the stage, and this became of it.
     fn scored(&mut self, frame: &FeatureFrame, scored: &Scored);
 }
@@ -149,8 +153,40 @@ impl Observer for () {
 }
 
 impl<O: Observer> Observer for &mut O {
+    fn begin(&mut self, frames: &Frames<'_>) {
+        (**self).begin(frames);
+    }
+
     fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
         (**self).scored(frame, scored);
+    }
+}
+
+/// Nobody, or somebody.
+impl<O: Observer> Observer for Option<O> {
+    fn begin(&mut self, frames: &Frames<'_>) {
+        if let Some(observer) = self {
+            observer.begin(frames);
+        }
+    }
+
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
+        if let Some(observer) = self {
+            observer.scored(frame, scored);
+        }
+    }
+}
+
+/// Two of them, in this order.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn begin(&mut self, frames: &Frames<'_>) {
+        self.0.begin(frames);
+        self.1.begin(frames);
+    }
+
+    fn scored(&mut self, frame: &FeatureFrame, scored: &Scored) {
+        self.0.scored(frame, scored);
+        self.1.scored(frame, scored);
     }
 }
 

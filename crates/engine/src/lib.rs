@@ -20,6 +20,7 @@
 //! signal out before every feature of the model has been valid once in the epoch.
 #![forbid(unsafe_code)]
 
+mod challenger;
 mod cores;
 mod decision;
 mod inline;
@@ -33,7 +34,8 @@ mod publish;
 mod silence;
 mod threaded;
 
-pub use cores::{CoreError, allowed_cores, pin_to_core};
+pub use challenger::{Agreement, Challenged, Challenger, Frames};
+pub use cores::{CoreError, allowed_cores, give_way, pin_to_core};
 pub use decision::{
     BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Scored, Scorer, Swap, SwapError,
     Swaps, TierCounts, TierError, TierOptions,

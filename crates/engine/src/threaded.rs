@@ -1,8 +1,8 @@
 //! Both stages on threads of their own, the ring between them, a bounded queue to the writer.
 
 use crate::{
-    CoreError, DecisionStage, Listener, MarketSink, MarketStage, Notice, Observer, Record, Source,
-    Want, pin_to_core,
+    CoreError, DecisionStage, Frames, Listener, MarketSink, MarketStage, Notice, Observer, Record,
+    Source, Want, pin_to_core,
 };
 use crossbeam_queue::ArrayQueue;
 use std::{
@@ -100,6 +100,7 @@ pub fn run_threaded<S: Source + Send>(
         .expect("the slot count is a power of two and the frame's size is not zero");
     let (writer, reader) = if options.lossy {
         let (writer, reader) = lossy(geometry);
+        observer.begin(&Frames::new(&writer));
         (FrameWriter::Lossy(writer), reader)
     } else {
         let (writer, reader) = gated(geometry);

@@ -6,8 +6,9 @@ mod support;
 use std::{collections::VecDeque, convert::Infallible};
 use support::{MS, Truth};
 use tickhawk_engine::{
-    Cores, DecisionStage, Inline, Input, Listener, MarketOptions, MarketStage, Notice, Observer,
-    Outcome, Record, Scored, Source, ThreadedOptions, Want, WantKind, run_threaded,
+    Agreement, Challenger, Cores, DecisionStage, Inline, Input, Listener, MarketOptions,
+    MarketStage, Notice, Observer, Outcome, Record, Scored, Source, ThreadedOptions, Want,
+    WantKind, run_threaded,
 };
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, ModelFile, RuntimeOptions, example};
@@ -159,4 +160,35 @@ fn a_failed_pin_is_told_where_it_need_not_hold() {
     assert!(outcome.started);
     assert_eq!(outcome.pin_failures.len(), 2);
     assert!(signals.0 > 400);
+}
+
+/// A lossy run of the exchange with this model beside the one in use; its signals, and what came of
+/// the challenge. The exchange has fewer frames than the ring has slots: none can be missed.
+fn challenged(bytes: Vec<u8>) -> (u64, Agreement) {
+    let (market, decision) = stages();
+    let file = ModelFile::from_bytes("y.onnx", bytes).unwrap();
+    let model = Model::from_file(&file, &RuntimeOptions::default()).unwrap();
+    let beside = DecisionStage::new(model, Policy::new(0.2, 0.05).unwrap(), Clock::new());
+    let mut challenger = Challenger::new(beside, None, None);
+    let (mut exchange, mut signals) = (Exchange::new(), Signals::default());
+    let options = ThreadedOptions { lossy: true, ..Default::default() };
+    let observer = ((), &mut challenger);
+    run_threaded(&mut exchange, market, decision, options, &mut signals, observer, &mut ());
+    let challenged = challenger.finish();
+    assert_eq!((challenged.missed_frames, challenged.dropped_answers), (0, 0));
+    assert_eq!((challenged.agreement.champion_alone, challenged.late), (0, 0));
+    assert_eq!(challenged.stage.counts().signals, challenged.agreement.compared);
+    (signals.0, challenged.agreement)
+}
+
+#[test]
+fn a_challenger_scores_the_same_frames_and_answers_nobody() {
+    let (signals, same) = challenged(example::classifier(&FEATURES, 1));
+    assert!(signals > 400, "{signals} signals");
+    assert_eq!((same.compared, same.same_decisions), (signals, signals));
+    assert_eq!((same.difference_sum, same.difference_max), (0.0, 0.0));
+
+    let (signals, other) = challenged(example::regressor(&FEATURES, 1));
+    assert_eq!(other.compared, signals);
+    assert!(other.difference_max > 0.0);
 }

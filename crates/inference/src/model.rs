@@ -43,6 +43,12 @@ impl Model {
         Ok(Self { path, sha256: file.sha256(), name, version, contract, runner, engine_reason })
     }
 
+    /// The same under another name and version than its path tells.
+    pub fn named(mut self, name: &str, version: &str) -> Self {
+        (self.name, self.version) = (name.to_owned(), version.to_owned());
+        self
+    }
+
     /// Where it was read.
     pub fn path(&self) -> &Path {
         &self.path

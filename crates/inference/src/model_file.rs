@@ -144,9 +144,25 @@ fn parse(bytes: &Bytes) -> Result<ModelProto, Refusal> {
         Item::Tensor(tensor) if tensor.data_location() != 0 || !tensor.external_data.is_empty() => {
             Err(Refusal::ExternalData { tensor: tensor.name().to_owned() })
         }
-        _ => Ok(()),
+        Item::Tensor(tensor) => check_claim(tensor, bytes.len()),
+        Item::Node(_) => Ok(()),
     })?;
     Ok(proto)
+}
+
+/// Whether the file has room for what the tensor claims to hold: the smallest numbers there are take
+/// half a byte. Engines hold a tensor to its exact size; this keeps them from making room for it.
+fn check_claim(tensor: &TensorProto, file_bytes: usize) -> Result<(), Refusal> {
+    let size = |dim: &i64| usize::try_from(*dim).ok();
+    let claimed = tensor.dims.iter().try_fold(1usize, |all, dim| all.checked_mul(size(dim)?));
+    if claimed.is_some_and(|claimed| claimed <= 2 * file_bytes) {
+        return Ok(());
+    }
+    Err(Refusal::Damaged(format!(
+        "the tensor `{}` claims dimensions {:?} in a file of {file_bytes} bytes",
+        tensor.name(),
+        tensor.dims
+    )))
 }
 
 /// Names the formats most often given in ONNX's place.

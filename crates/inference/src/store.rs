@@ -113,6 +113,9 @@ impl Store {
                 let highest = self.versions(name)?.pop();
                 Ok(highest.map(|version| InUse { version, previous: None }))
             }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                Err(StoreError::BadCurrent { path, detail: "it is no text".to_owned() })
+            }
             Err(error) => Err(failed("reading", &path)(error)),
         }
     }
@@ -153,7 +156,11 @@ impl Store {
             let (name, version) = (name.to_owned(), version.to_owned());
             return Err(StoreError::UnknownVersion { name, version, path });
         }
-        let before = self.in_use(name)?;
+        let before = match self.in_use(name) {
+            // It said nothing: it is written anew, and there is nothing to go back to.
+            Err(StoreError::BadCurrent { .. }) => None,
+            before => before?,
+        };
         let previous = match before {
             Some(before) if before.version == version => before.previous,
             before => before.map(|before| before.version),

@@ -137,6 +137,19 @@ fn weights_outside_the_file_are_refused_wherever_they_hide() {
     assert_eq!(found, Refusal::ExternalData { tensor: "w".into() });
 }
 
+#[test]
+fn a_tensor_cannot_claim_more_than_the_file_has_room_for() {
+    for dims in [vec![65_536, 8_192], vec![1 << 31, 1 << 31, 1 << 31], vec![-1], vec![4, -4]] {
+        let mut graph = value_graph();
+        let name = Some("vast".into());
+        graph.initializer.push(TensorProto { name, dims: dims.clone(), ..Default::default() });
+        match refusal(ModelFile::from_bytes("x", unstamped(graph))) {
+            Refusal::Damaged(what) => assert!(what.contains("`vast` claims"), "{dims:?}: {what}"),
+            other => panic!("{other:?} for {dims:?}"),
+        }
+    }
+}
+
 /// The signature of a graph with this input and these outputs.
 fn signature(
     inputs: Vec<ValueInfoProto>,

@@ -84,14 +84,15 @@ fn a_current_that_says_nothing_is_named() {
     let store = Store::new(folder.path());
     store.place("obi", "1", b"one").unwrap();
     let current = folder.path().join("obi/current");
-    for text in ["", "\n", "../../etc\n", "1\n2\n3\n", "1\n../x\n", &"9".repeat(2_000)] {
+    for text in ["", "\n", "\0", "../../etc\n", "1\n2\n3\n", "1\n../x\n", &"9".repeat(2_000)] {
         fs::write(&current, text).unwrap();
         let error = store.in_use("obi").unwrap_err();
         assert!(matches!(error, StoreError::BadCurrent { .. }), "{text}: {error:?}");
         assert!(error.to_string().contains("hint:"), "{error}");
     }
     fs::write(&current, b"\xff\xfe").unwrap();
-    assert!(matches!(store.in_use("obi"), Err(StoreError::Io { .. })));
+    assert!(matches!(store.in_use("obi"), Err(StoreError::BadCurrent { .. })));
+    assert_eq!(store.promote("obi", "1").unwrap(), in_use("1", None));
     // By hand, as people write it.
     fs::write(&current, "1").unwrap();
     assert_eq!(store.in_use("obi").unwrap(), Some(in_use("1", None)));
