@@ -3,6 +3,7 @@
 pub mod live;
 pub mod model;
 mod parse;
+mod worker;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use tickhawk_inference::Engine;
 use tickhawk_market::Decimal;
 use tickhawk_venue::Venue;
+pub use worker::WorkerArgs;
 
 /// Order books in, ONNX signals out, and proof of how fast.
 #[derive(Debug, Parser)]
@@ -78,6 +80,9 @@ pub enum Command {
     ///
     /// Example: tickhawk doctor --json
     Doctor(DoctorArgs),
+    /// Run a model for the process that started this one. Not for people.
+    #[command(hide = true)]
+    Worker(WorkerArgs),
 }
 
 /// Which recordings, and what of them.

@@ -26,6 +26,7 @@ mod simulate;
 mod source;
 mod verify;
 mod watch;
+mod worker;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Model(args) => model::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Worker(args) => worker::run(args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

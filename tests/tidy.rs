@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("book", &["market"]),
     ("feature", &["market"]),
     ("handoff", &[]),
-    ("inference", &["market"]),
+    ("inference", &["market", "handoff"]),
     ("signal", &["market", "latency"]),
     (
         "engine",

@@ -185,6 +185,12 @@ mod tests {
         assert!(path.exists());
         drop(segment);
         assert!(!path.exists(), "dropping removes the name, too");
+
+        let segment = Segment::create(1).unwrap();
+        let other = SharedRegion::take(segment.name(), 1).unwrap();
+        assert!(!path_of(segment.name()).exists());
+        segment.unlink().store(0, 9, Ordering::Relaxed);
+        assert_eq!(other.load(0, Ordering::Relaxed), 9);
     }
 
     #[test]

@@ -65,6 +65,15 @@ impl SharedRegion {
         Ok(region)
     }
 
+    /// As [`SharedRegion::open`], and removes the name at once: for a segment that two processes
+    /// share and no third is to open. So nothing is left of it even if its maker is gone by now.
+    pub fn take(name: &str, len_words_min: usize) -> Result<Self, SegmentError> {
+        let region = Self::open(name, len_words_min)?;
+        // It cannot fail but for a name that its maker has removed meanwhile.
+        let _ = rustix::shm::unlink(name);
+        Ok(region)
+    }
+
     /// Creates the segment of this name, for the user alone (mode 0600), and maps it. Fails if there
     /// is one. Nothing may touch the words before room is reserved for them.
     pub(crate) fn create(name: &str, len_words: usize) -> Result<Self, Errno> {

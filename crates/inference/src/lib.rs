@@ -9,7 +9,8 @@
 //! Four ways in. [`ModelFile`] describes any ONNX file without the runtime; [`Contract`] is what
 //! Tickhawk keeps in its metadata, and [`stamp`] writes it; [`Model`] is what an engine runs, and
 //! [`Engine`] says which: a [`NativeModel`] where the graph compiles to one, else an [`OrtModel`]; a
-//! [`Store`] is a folder of models in which one version of each is in use.
+//! [`Store`] is a folder of models in which one version of each is in use. A [`Worker`] runs a model in
+//! another process, which may crash or hang.
 //!
 //! ```
 //! use tickhawk_inference::{Contract, Model, ModelFile, Output, RuntimeOptions, example};
@@ -54,6 +55,7 @@ mod store_error;
 mod successor;
 mod sys;
 mod value;
+mod worker;
 
 pub use contract::{Contract, Golden};
 pub use engine::Engine;
@@ -71,6 +73,10 @@ pub use store::{InUse, Store};
 pub use store_error::StoreError;
 pub use successor::{Incumbent, Unlike};
 pub use value::{Dim, ValueInfo, ValueKind};
+pub use worker::{
+    Loaded, Outcome, Reply, Worker, WorkerCommand, WorkerCounts, WorkerError, WorkerOptions,
+    WorkerPool, serve_runs, serve_worker,
+};
 
 #[cfg(test)]
 mod tests;
