@@ -240,7 +240,7 @@ fn instruments_are_taken_on_and_given_up_while_it_runs() {
         whole.arg("--exit-on-close").arg("--record").arg(path("whole"));
         let mut whole = whole.arg("--books").arg(path("whole.json")).spawn().unwrap();
 
-        let Ready { ws, rest } = &served.ready;
+        let (ws, rest) = served.addresses();
         let config = |symbols: &str| {
             format!(
                 "[[lanes]]\nvenue = \"{venue}\"\nsymbols = [{symbols}]\nendpoint = \"{ws}\"\n\

@@ -37,6 +37,11 @@ impl Served {
         Self { child, ready: sonic_rs::from_str(&line).unwrap() }
     }
 
+    /// Where it listens: the addresses of its WebSocket and of its REST.
+    pub fn addresses(&self) -> (&str, &str) {
+        (&self.ready.ws, &self.ready.rest)
+    }
+
     /// `live` or `record` of that venue, to be run.
     pub fn client(&self, command: &str, venue: &str, symbols: &str) -> Command {
         let mut client = Command::new(TICKHAWK);

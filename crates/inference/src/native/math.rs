@@ -20,7 +20,7 @@ pub(crate) fn exp<L: Lanes>(l: L, a: L::F) -> L::F {
 pub(crate) fn exp_within<L: Lanes>(l: L, a: L::F) -> L::F {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts: the first one has so few digits that its multiples are exact.
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let shifted = l.fma(a, l.splat(LOG2_E), l.splat(ROUNDER));
     let n = l.sub(shifted, l.splat(ROUNDER));
@@ -51,7 +51,7 @@ pub(crate) fn tanh<L: Lanes>(l: L, a: L::F) -> L::F {
     let far = l.select_less(a, l.splat(0.0), l.sub(l.splat(0.0), far), far);
     let z = l.mul(a, a);
     let mut p = l.splat(-5.704_988e-3);
-    for coefficient in [2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+    for coefficient in [2.063_909e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328e-1] {
         p = l.fma(p, z, l.splat(coefficient));
     }
     let near = l.fma(l.mul(p, z), a, a);
