@@ -2,7 +2,7 @@
 
 use crate::contract::Golden;
 use crate::library::{Runtime, RuntimeOptions};
-use crate::native::States;
+use crate::native::{Rings, States};
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::sys::{Binding, Port};
 use crate::{InferenceError, Memory, ModelFile, Output, Refusal, ValueInfo};
@@ -111,7 +111,7 @@ impl OrtModel {
 
     /// What the model is to keep of an instrument between runs: one for each.
     pub fn memory(&self) -> Memory {
-        Memory { states: States::new(self.states.iter().sum()) }
+        Memory { states: States::new(self.states.iter().sum()), rings: Rings::default() }
     }
 
     /// Runs on `window` as [`OrtModel::run`] does. A model that carries state takes one step, and

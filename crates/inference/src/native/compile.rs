@@ -4,8 +4,10 @@
 //! are constants becomes a constant: by moving or reckoning integers, else by running its own step
 //! here. So whatever exporters leave of shape arithmetic is gone before the first run.
 
+use super::conv::{Columns, ColumnsStep, Rings, Slide, Source, Turn, View};
 use super::graph::{Graph, Node, ValueId};
 use super::isa::Isa;
+use super::moves::Copies;
 use super::plan::{Plan, Run, Step};
 use super::simd::{self, LANES, Line};
 use super::tensor::{ELEMENTS_MAX, Tensor, element_count};
@@ -38,6 +40,9 @@ pub(crate) struct Compiler<'g> {
     arena: Vec<Line>,
     /// Numbers that were folded so far.
     folded: usize,
+    /// Layers over columns, and each one's step.
+    nets: Vec<(usize, ColumnsStep)>,
+    reads_input: bool,
 }
 
 /// What is known of a value.
@@ -45,6 +50,8 @@ pub(crate) struct Compiler<'g> {
 pub(crate) enum Known {
     Constant(Rc<Tensor>),
     Place(Place),
+    /// In the layers of that number.
+    Columns(usize, View),
 }
 
 /// A value in the arena.
@@ -84,6 +91,8 @@ impl<'g> Compiler<'g> {
             steps: Vec::new(),
             arena: Vec::new(),
             folded: 0,
+            nets: Vec::new(),
+            reads_input: false,
         }
     }
 
@@ -94,13 +103,23 @@ impl<'g> Compiler<'g> {
         let constants = constants.map(|(id, tensor)| (*id, Known::Constant(tensor.clone())));
         compiler.known = constants.collect();
         let input = compiler.fresh(&graph.input_dims).map_err(Unsupported::graph)?;
-        compiler.known.insert(graph.input, Known::Place(input.clone()));
         let mut state_inputs = Vec::with_capacity(graph.states.len());
         for state in &graph.states {
             let place = compiler.fresh(&state.dims).map_err(Unsupported::graph)?;
             state_inputs.push(place.range());
             compiler.known.insert(state.input, Known::Place(place));
         }
+        let known = match graph.input_dims[..] {
+            [1, rows, _] if rows > 1 => {
+                let view = View::plain(Source::Input, &graph.input_dims, 1);
+                Known::Columns(compiler.over(&input, rows), view)
+            }
+            _ => {
+                compiler.reads_input = true;
+                Known::Place(input.clone())
+            }
+        };
+        compiler.known.insert(graph.input, known);
         for (index, node) in graph.nodes.iter().enumerate() {
             if !compiler.taken[index] {
                 compiler.node(node)?;
@@ -122,22 +141,46 @@ impl<'g> Compiler<'g> {
             }
             states.push((input, output.range()));
         }
+        let rings = compiler.settle().map_err(Unsupported::graph)?;
         let (input, output) = (input.range(), output.range());
         let state_numbers = states.iter().map(|(input, _)| input.len()).sum();
-        let Self { steps, arena, .. } = compiler;
-        Ok(Plan { steps, arena, input, output, states, state_numbers })
+        let Self { steps, arena, reads_input, .. } = compiler;
+        Ok(Plan { steps, arena, input, output, states, state_numbers, rings, reads_input })
     }
 
     /// Where an output of the graph is.
     fn output(&mut self, id: ValueId) -> Result<Place, Unsupported> {
-        match self.known.get(&id) {
-            Some(Known::Place(place)) => Ok(place.clone()),
-            Some(Known::Constant(tensor)) => {
-                let tensor = tensor.clone();
-                self.write(&tensor).map_err(Unsupported::graph)
+        let known = self.known.get(&id).cloned();
+        let known = known.ok_or_else(|| Unsupported::graph("an output is made by nothing"))?;
+        self.placed(id, &known).map_err(Unsupported::graph)
+    }
+
+    /// New layers over columns, over the place.
+    pub(crate) fn over(&mut self, place: &Place, rows: usize) -> usize {
+        let columns = Columns::over(rows);
+        let step = ColumnsStep { columns, from: place.range(), rings: None, outputs: Vec::new() };
+        self.nets.push((self.steps.len(), step));
+        self.nets.len() - 1
+    }
+
+    /// Those layers.
+    pub(crate) fn columns(&mut self, net: usize) -> &mut Columns {
+        &mut self.nets[net].1.columns
+    }
+
+    /// Gives all layers their rings, and puts them among the steps.
+    fn settle(&mut self) -> Result<Rings, String> {
+        let mut rings = Rings::default();
+        for (at, mut step) in std::mem::take(&mut self.nets).into_iter().rev() {
+            step.columns.settle();
+            match step.columns.rows {
+                0 => step.rings = Some(self.fresh(&[step.columns.numbers])?.range()),
+                _ if step.columns.numbers == 0 => continue,
+                rows => rings = Rings::new(step.columns.numbers, step.columns.turn, rows),
             }
-            None => Err(Unsupported::graph("an output is made by nothing")),
+            self.steps.insert(at, Step::Columns(Box::new(step)));
         }
+        Ok(rings)
     }
 
     fn node(&mut self, node: &Node) -> Result<(), Unsupported> {
@@ -173,12 +216,21 @@ impl<'g> Compiler<'g> {
             alone.known.insert(*id, self.known[id].clone());
         }
         lower::node(&mut alone, node)?;
-        simd::dispatch(Isa::Scalar, Run { steps: &alone.steps, arena: &mut alone.arena });
+        for id in node.outputs.iter().flatten() {
+            if let Some(known @ Known::Columns(..)) = alone.known.get(id).cloned() {
+                let place = alone.placed(*id, &known).map_err(|reason| node.refuse(reason))?;
+                alone.known.insert(*id, Known::Place(place));
+            }
+        }
+        alone.settle().map_err(|reason| node.refuse(reason))?;
+        let (steps, arena) = (&alone.steps, &mut alone.arena);
+        let slide = Slide { window: None, rings: &mut [], turn: Turn::WHOLE };
+        simd::dispatch(Isa::Scalar, Run { steps, arena, slide });
         let numbers = simd::flat(&alone.arena);
         let outputs = node.outputs.iter().map(|id| match id.and_then(|id| alone.known.get(&id)) {
             Some(Known::Constant(tensor)) => (**tensor).clone(),
             Some(Known::Place(place)) => Tensor::f32(&place.dims, numbers[place.range()].to_vec()),
-            None => Tensor::f32(&[0], Vec::new()),
+            Some(Known::Columns(..)) | None => Tensor::f32(&[0], Vec::new()),
         });
         Ok(outputs.collect())
     }
@@ -195,6 +247,7 @@ impl<'g> Compiler<'g> {
         Ok(match self.known(node, index)? {
             Known::Constant(tensor) => &tensor.dims,
             Known::Place(place) => &place.dims,
+            Known::Columns(_, view) => &view.dims,
         })
     }
 
@@ -216,17 +269,44 @@ impl<'g> Compiler<'g> {
     /// The input in the arena; a constant is put there.
     pub(crate) fn place(&mut self, node: &Node, index: usize) -> Result<Place, Unsupported> {
         let id = node.input(index);
-        let tensor = match self.known(node, index)? {
-            Known::Place(place) => return Ok(place.clone()),
-            Known::Constant(tensor) => tensor.clone(),
-        };
-        let id = id.unwrap_or(ValueId::MAX);
+        let known = self.known(node, index)?.clone();
+        self.placed(id.unwrap_or(ValueId::MAX), &known).map_err(|reason| node.refuse(reason))
+    }
+
+    /// A value in the arena, put there if it is not yet.
+    fn placed(&mut self, id: ValueId, known: &Known) -> Result<Place, String> {
         if let Some(place) = self.placed.get(&id) {
             return Ok(place.clone());
         }
-        let place = self.write(&tensor).map_err(|reason| node.refuse(reason))?;
+        let place = match known {
+            Known::Place(place) => return Ok(place.clone()),
+            Known::Constant(tensor) => self.write(tensor)?,
+            Known::Columns(net, view) => self.taken_out(*net, view)?,
+        };
         self.placed.insert(id, place.clone());
         Ok(place)
+    }
+
+    /// The value's numbers in ONNX's order.
+    fn taken_out(&mut self, net: usize, view: &View) -> Result<Place, String> {
+        let places = view.window_places();
+        let from = self.nets[net].1.from.clone();
+        let Some(layer) = view.layer() else {
+            self.reads_input |= self.nets[net].1.columns.rows > 0;
+            if places.iter().copied().eq(0..places.len()) {
+                return Ok(Place { start: from.start, dims: view.dims.clone() });
+            }
+            let to = self.fresh(&view.dims)?;
+            let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
+            self.push(Step::Copies(Copies::new(from, to.range(), moves)));
+            return Ok(to);
+        };
+        let to = self.fresh(&view.dims)?;
+        let count = places.len();
+        let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
+        let copies = Copies::new(0..count, to.range(), moves);
+        self.nets[net].1.outputs.push((layer, copies));
+        Ok(to)
     }
 
     /// A constant of the compiler's own making, in the arena.

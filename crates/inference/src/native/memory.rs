@@ -1,5 +1,6 @@
 //! What a model keeps of one instrument between runs.
 
+use super::conv::Rings;
 use crate::InferenceError;
 
 /// What a model keeps of one instrument from run to run: made by [`crate::Model::memory`], and of use
@@ -7,6 +8,7 @@ use crate::InferenceError;
 #[derive(Clone, Debug)]
 pub struct Memory {
     pub(crate) states: States,
+    pub(crate) rings: Rings,
 }
 
 impl Memory {
@@ -14,11 +16,12 @@ impl Memory {
     /// beginning of an epoch. States are zeros again.
     pub fn forget(&mut self) {
         self.states.forget();
+        self.rings.forget();
     }
 
     /// Bytes it takes.
     pub fn bytes(&self) -> usize {
-        self.states.bytes()
+        self.states.bytes() + self.rings.bytes()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The built-in engine: an ONNX graph compiled at load to a straight line of kernels.
 
 mod compile;
+mod conv;
 pub(crate) mod dense;
 mod elementwise;
 mod fold;
@@ -19,6 +20,7 @@ mod tensor;
 pub(crate) mod trees;
 mod unsupported;
 
+pub(crate) use conv::Rings;
 pub use isa::Isa;
 pub use memory::Memory;
 pub(crate) use memory::States;
@@ -27,6 +29,7 @@ pub use unsupported::Unsupported;
 use crate::contract::Golden;
 use crate::signature::{OutputKind, Shape, Signature};
 use crate::{InferenceError, ModelFile, Output};
+use conv::Slide;
 use graph::Graph;
 use plan::{Plan, Run, Step};
 use std::path::PathBuf;
@@ -115,8 +118,16 @@ impl NativeModel {
         if !self.plan.states.is_empty() {
             return Err(InferenceError::NeedsMemory);
         }
-        simd::dispatch(self.isa, Run { steps: &self.plan.steps, arena: &mut self.plan.arena });
+        self.run_whole();
         Output::of(self.kind, self.output())
+    }
+
+    fn run_whole(&mut self) {
+        let Plan { steps, arena, rings, .. } = &mut self.plan;
+        rings.forget();
+        let (rings, turn) = rings.turn(0);
+        let slide = Slide { window: None, rings, turn };
+        simd::dispatch(self.isa, Run { steps, arena, slide });
     }
 
     /// What it keeps: weights, the arena, and the steps' own lists.
@@ -126,12 +137,15 @@ impl NativeModel {
 
     /// What the model is to keep of an instrument between runs: one for each.
     pub fn memory(&self) -> Memory {
-        Memory { states: States::new(self.plan.state_numbers) }
+        let mut rings = self.plan.rings.clone();
+        rings.forget();
+        Memory { states: States::new(self.plan.state_numbers), rings }
     }
 
     /// Runs on `window` as [`NativeModel::run`] does, to the same bits. `new_rows` says how many of
-    /// its last rows came since the last run with this memory. A model that carries state takes one
-    /// step, and `new_rows` must be 1 but for the first one.
+    /// its last rows came since the last run with this memory: of layers over time, only what they
+    /// change is computed. A model that carries state takes one step, and `new_rows` must be 1 but
+    /// for the first one.
     ///
     /// # Panics
     /// If the memory is another model's.
@@ -147,16 +161,21 @@ impl NativeModel {
             return Err(InferenceError::InputLength { expected, got: window.len() });
         }
         let plan = &mut self.plan;
+        assert_eq!(memory.rings.bytes(), plan.rings.bytes(), "the memory is another model's");
         memory.states.begin_step(new_rows, plan.state_numbers)?;
         let arena = simd::flat_mut(&mut plan.arena);
-        arena[plan.input.clone()].copy_from_slice(window);
+        if plan.reads_input {
+            arena[plan.input.clone()].copy_from_slice(window);
+        }
         let mut rest = &*memory.states.numbers();
         for (input, _) in &plan.states {
             let (state, behind) = rest.split_at(input.len());
             arena[input.clone()].copy_from_slice(state);
             rest = behind;
         }
-        simd::dispatch(self.isa, Run { steps: &plan.steps, arena: &mut plan.arena });
+        let (rings, turn) = memory.rings.turn(new_rows);
+        let slide = Slide { window: Some(window), rings, turn };
+        simd::dispatch(self.isa, Run { steps: &plan.steps, arena: &mut plan.arena, slide });
         let arena = simd::flat(&plan.arena);
         let mut rest = memory.states.numbers();
         for (_, output) in &plan.states {
@@ -170,9 +189,7 @@ impl NativeModel {
 
     /// Runs `count` times on what the input holds, whatever comes out.
     pub fn warm_up(&mut self, count: u32) -> Result<(), InferenceError> {
-        for _ in 0..count {
-            simd::dispatch(self.isa, Run { steps: &self.plan.steps, arena: &mut self.plan.arena });
-        }
+        (0..count).for_each(|_| self.run_whole());
         Ok(())
     }
 

@@ -42,6 +42,25 @@ impl Copies {
         Self { from, to, runs }
     }
 
+    /// Copies between slices that begin where the places do.
+    #[inline(always)]
+    pub(crate) fn copy(&self, from: &[f32], to: &mut [f32]) {
+        for run in &self.runs {
+            let to = &mut to[run.target..][..run.count];
+            match run.stride {
+                1 => to.copy_from_slice(&from[run.source..][..run.count]),
+                0 => to.fill(from[run.source]),
+                stride => {
+                    let mut source = run.source;
+                    for number in to {
+                        *number = from[source];
+                        source = source.wrapping_add_signed(stride);
+                    }
+                }
+            }
+        }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.runs.len() * size_of::<CopyRun>()
     }
@@ -56,18 +75,5 @@ impl CopyRun {
 #[inline(always)]
 pub(crate) fn run(step: &Copies, arena: &mut [f32]) {
     let (from, to) = apart(arena, step.from.clone(), step.to.clone());
-    for run in &step.runs {
-        let to = &mut to[run.target..][..run.count];
-        match run.stride {
-            1 => to.copy_from_slice(&from[run.source..][..run.count]),
-            0 => to.fill(from[run.source]),
-            stride => {
-                let mut source = run.source;
-                for number in to {
-                    *number = from[source];
-                    source = source.wrapping_add_signed(stride);
-                }
-            }
-        }
-    }
+    step.copy(from, to);
 }

@@ -1,5 +1,6 @@
 //! A compiled graph: steps over one arena, in a straight line.
 
+use super::conv::{ColumnsStep, Rings, Slide};
 use super::dense::{self, Dense};
 use super::elementwise::{self, Binary, Choice, Unary};
 use super::matmul::{self, MatMul};
@@ -23,6 +24,10 @@ pub(crate) struct Plan {
     pub(crate) states: Vec<(Range<usize>, Range<usize>)>,
     /// How many numbers these are in all.
     pub(crate) state_numbers: usize,
+    /// What it keeps of a window, unless it is given another's.
+    pub(crate) rings: Rings,
+    /// Whether steps other than those that slide read the input.
+    pub(crate) reads_input: bool,
 }
 
 impl Plan {
@@ -37,6 +42,7 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) enum Step {
     Dense(Dense),
+    Columns(Box<ColumnsStep>),
     Unary(Unary),
     Binary(Binary),
     Choice(Choice),
@@ -57,8 +63,9 @@ pub(crate) struct Forest {
 
 impl Step {
     #[inline(always)]
-    fn run<L: Lanes>(&self, l: L, arena: &mut [f32]) {
+    fn run<L: Lanes>(&self, l: L, arena: &mut [f32], slide: &mut Slide<'_>) {
         match self {
+            Self::Columns(step) => step.run(l, arena, slide),
             Self::Dense(step) => dense::run(l, step, arena),
             Self::Unary(step) => elementwise::unary(l, step, arena),
             Self::Binary(step) => elementwise::binary(l, step, arena),
@@ -80,6 +87,7 @@ impl Step {
     fn bytes(&self) -> usize {
         match self {
             Self::Dense(step) => step.layer.bytes(),
+            Self::Columns(step) => step.bytes(),
             Self::Copies(step) => step.bytes(),
             Self::Recurrent(step) => step.layer.bytes(),
             Self::MatMul(step) => size_of_val(&step.batches[..]),
@@ -93,16 +101,17 @@ impl Step {
 pub(crate) struct Run<'a> {
     pub(crate) steps: &'a [Step],
     pub(crate) arena: &'a mut [Line],
+    pub(crate) slide: Slide<'a>,
 }
 
 impl Kernel for Run<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
+    fn run<L: Lanes>(mut self, lanes: L) {
         let arena = simd::flat_mut(self.arena);
         for step in self.steps {
-            step.run(lanes, arena);
+            step.run(lanes, arena, &mut self.slide);
         }
     }
 }

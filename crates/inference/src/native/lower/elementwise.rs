@@ -10,7 +10,7 @@ use super::super::unsupported::Unsupported;
 use super::{give, views};
 
 /// The function of one number that the operator is, if it is one.
-pub(super) fn unary_op(c: &Compiler<'_>, node: &Node) -> Result<Option<UnaryOp>, Unsupported> {
+pub(crate) fn unary_op(c: &Compiler<'_>, node: &Node) -> Result<Option<UnaryOp>, Unsupported> {
     let alpha = |default| node.float("alpha", default);
     Ok(Some(match node.operator.as_str() {
         "Abs" => UnaryOp::Abs,
@@ -70,7 +70,7 @@ pub(super) fn unary(c: &mut Compiler<'_>, node: &Node, op: UnaryOp) -> Result<()
 }
 
 /// The function of two numbers that the operator is, if it is one.
-pub(super) fn binary_op(node: &Node) -> Option<BinaryOp> {
+pub(crate) fn binary_op(node: &Node) -> Option<BinaryOp> {
     Some(match node.operator.as_str() {
         "Add" | "Sum" => BinaryOp::Add,
         "Sub" => BinaryOp::Sub,

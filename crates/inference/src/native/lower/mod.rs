@@ -1,18 +1,22 @@
 //! What each operator becomes.
 
 mod dense;
-mod elementwise;
+pub(super) mod elementwise;
 mod ml;
 pub(crate) mod rows;
 pub(crate) mod views;
 
 use super::compile::{Compiler, Known, Place};
+use super::conv;
 use super::graph::Node;
 use super::recurrent;
 use super::unsupported::Unsupported;
 
 /// Steps for the node, and the places of its outputs; or the reason why there are none.
 pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
+    if conv::lower(c, node)? {
+        return Ok(());
+    }
     if let Some(op) = elementwise::unary_op(c, node)? {
         return elementwise::unary(c, node, op);
     }
@@ -48,7 +52,7 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
 }
 
 /// An axis of a value of `rank` dimensions; negative ones count from the end.
-fn axis(node: &Node, value: i64, rank: usize) -> Result<usize, Unsupported> {
+pub(super) fn axis(node: &Node, value: i64, rank: usize) -> Result<usize, Unsupported> {
     let rank = i64::try_from(rank).unwrap_or(i64::MAX);
     let place = if value < 0 { value.saturating_add(rank) } else { value };
     let inside = (0..rank).contains(&place);

@@ -59,7 +59,7 @@ pub(super) fn give_view(c: &mut Compiler<'_>, node: &Node, view: View) -> Result
 }
 
 /// The numbers of a list: an input since some operator set, an attribute before.
-pub(super) fn list(
+pub(crate) fn list(
     c: &Compiler<'_>,
     node: &Node,
     index: usize,

@@ -34,6 +34,8 @@ pub(crate) trait Lanes: Copy {
     type F: Copy;
     /// How many vectors' sums to keep in registers at a time: what fits, never what is computed.
     const GROUP: usize;
+    /// How many rows to multiply with one group of vectors at a time, likewise.
+    const ROWS: usize;
 
     fn splat(self, value: f32) -> Self::F;
     fn load(self, from: &[f32; LANES]) -> Self::F;
@@ -86,7 +88,6 @@ pub(crate) trait Kernel {
 ///
 /// # Panics
 /// If this machine does not have them.
-#[inline]
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         Isa::Scalar => kernel.run(scalar::Scalar),

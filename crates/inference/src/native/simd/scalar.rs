@@ -16,6 +16,7 @@ fn each(f: impl Fn(usize) -> f32) -> [f32; LANES] {
 impl Lanes for Scalar {
     type F = [f32; LANES];
     const GROUP: usize = 1;
+    const ROWS: usize = 1;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {

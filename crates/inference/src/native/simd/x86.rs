@@ -61,6 +61,7 @@ macro_rules! lanewise {
 impl Lanes for Avx512 {
     type F = __m512;
     const GROUP: usize = 4;
+    const ROWS: usize = 8;
 
     lanewise! { one:
         add(a, b) = _mm512_add_ps;
@@ -111,6 +112,7 @@ impl Lanes for Avx512 {
 impl Lanes for Avx2 {
     type F = [__m256; 2];
     const GROUP: usize = 1;
+    const ROWS: usize = 4;
 
     lanewise! { two:
         add(a, b) = _mm256_add_ps;

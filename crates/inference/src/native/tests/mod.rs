@@ -3,9 +3,12 @@
 mod bundled;
 mod choice;
 pub(crate) mod graphs;
+mod nets;
 mod operators;
 mod random;
+mod random_nets;
 mod views;
+mod windows;
 
 use super::Isa;
 use crate::{ModelFile, NativeModel, OrtModel, Output, RuntimeOptions};

@@ -1,0 +1,202 @@
+//! Graphs over windows, put together node by node with random weights.
+
+use crate::ModelFile;
+use crate::example::{integer, node, tensor_value, unstamped};
+use crate::proto::{AttributeProto, GraphProto, TensorProto};
+
+/// A graph in the making. Values are called by the names its methods give.
+pub(super) struct Net {
+    graph: GraphProto,
+    seed: u64,
+    count: usize,
+}
+
+impl Net {
+    /// With the input `x` of `[N, steps, features]`, or of `[N, features]` if `steps` is zero.
+    pub(super) fn new(steps: usize, features: usize, seed: u64) -> Self {
+        let graph = GraphProto { name: Some("net".into()), ..Default::default() };
+        let mut net = Self { graph, seed, count: 0 };
+        net.takes(steps, features);
+        net
+    }
+
+    /// Makes the input of other dimensions.
+    pub(super) fn takes(&mut self, steps: usize, features: usize) {
+        let (t, f) = (Some(steps as i64), Some(features as i64));
+        let dims = if steps == 0 { vec![None, f] } else { vec![None, t, f] };
+        self.graph.input = vec![tensor_value("x", 1, &dims)];
+    }
+
+    /// From -1 to 1.
+    pub(super) fn number(&mut self) -> f32 {
+        // Numerical Recipes' generator; its high bits are random enough for weights.
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn name(&mut self) -> String {
+        self.count += 1;
+        format!("v{}", self.count)
+    }
+
+    /// Random weights of a size that keeps numbers as large as they were, `fan_in` of them summed.
+    pub(super) fn weights(&mut self, dims: &[usize], fan_in: usize) -> String {
+        let scale = 1.5 / (fan_in as f32).sqrt();
+        let values = (0..dims.iter().product()).map(|_| self.number() * scale).collect();
+        self.constant(dims, values)
+    }
+
+    pub(super) fn constant(&mut self, dims: &[usize], values: Vec<f32>) -> String {
+        let name = self.name();
+        self.graph.initializer.push(TensorProto {
+            dims: dims.iter().map(|dim| *dim as i64).collect(),
+            data_type: Some(1),
+            name: Some(name.clone()),
+            float_data: values,
+            ..Default::default()
+        });
+        name
+    }
+
+    pub(super) fn integers(&mut self, values: &[i64]) -> String {
+        let name = self.name();
+        self.graph.initializer.push(TensorProto {
+            dims: vec![values.len() as i64],
+            data_type: Some(7),
+            name: Some(name.clone()),
+            int64_data: values.to_vec(),
+            ..Default::default()
+        });
+        name
+    }
+
+    pub(super) fn node(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let name = self.name();
+        let mut made = node(operator, inputs, &name);
+        made.attribute = attributes;
+        self.graph.node.push(made);
+        name
+    }
+
+    /// A convolution with random weights `[outputs, inputs, kernel...]` and biases.
+    pub(super) fn conv(
+        &mut self,
+        x: &str,
+        outputs: usize,
+        inputs: usize,
+        kernel: &[usize],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let dims = [&[outputs, inputs], kernel].concat();
+        let weights = self.weights(&dims, dims[1..].iter().product());
+        let bias = self.weights(&[outputs], 1);
+        self.node("Conv", &[x, &weights, &bias], attributes)
+    }
+
+    pub(super) fn leaky(&mut self, x: &str) -> String {
+        self.node("LeakyRelu", &[x], vec![float("alpha", 0.01)])
+    }
+
+    pub(super) fn transpose(&mut self, x: &str, permutation: &[i64]) -> String {
+        self.node("Transpose", &[x], vec![ints("perm", permutation)])
+    }
+
+    pub(super) fn reshape(&mut self, x: &str, dims: &[i64]) -> String {
+        let dims = self.integers(dims);
+        self.node("Reshape", &[x, &dims], vec![])
+    }
+
+    /// Three probabilities of a value of `[1, inputs]`.
+    pub(super) fn classes(mut self, x: &str, inputs: usize) -> ModelFile {
+        let weights = self.weights(&[inputs, 3], inputs);
+        let logits = self.node("MatMul", &[x, &weights], vec![]);
+        let out = self.node("Softmax", &[&logits], vec![integer("axis", 1)]);
+        self.graph.output.push(tensor_value(&out, 1, &[None, Some(3)]));
+        ModelFile::from_bytes("net.onnx", unstamped(self.graph)).unwrap()
+    }
+}
+
+pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        ints: values.to_vec(),
+        r#type: Some(7),
+        ..Default::default()
+    }
+}
+
+pub(super) fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        f: Some(value),
+        r#type: Some(1),
+        ..Default::default()
+    }
+}
+
+pub(super) fn text(name: &str, value: &'static str) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        s: Some(value.as_bytes().into()),
+        r#type: Some(3),
+        ..Default::default()
+    }
+}
+
+/// How the branches of a network like DeepLOB meet their ends in time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Ends {
+    Valid,
+    Same,
+}
+
+/// A network like DeepLOB's over ten levels of price and size on both sides: three blocks of
+/// convolutions that join price and size, the two sides, and all levels, then branches of three
+/// lengths of time, and the mean of each channel over time.
+pub(super) fn deep_lob(steps: usize, channels: usize, ends: Ends, seed: u64) -> ModelFile {
+    let mut net = Net::new(steps, 40, seed);
+    let axes = net.integers(&[1]);
+    let mut x = net.node("Unsqueeze", &["x", &axes], vec![]);
+    let pads = |before: i64, after: i64| match ends {
+        Ends::Valid => vec![],
+        Ends::Same => vec![ints("pads", &[before, 0, after, 0])],
+    };
+    let mut inputs = 1;
+    for (width, stride) in [(2, 2), (2, 2), (10, 1)] {
+        x = net.conv(&x, channels, inputs, &[1, width], vec![ints("strides", &[1, stride])]);
+        x = net.leaky(&x);
+        for _ in 0..2 {
+            x = net.conv(&x, channels, channels, &[4, 1], pads(1, 2));
+            x = net.leaky(&x);
+        }
+        inputs = channels;
+    }
+    let wide = 2 * channels;
+    let mut branches = Vec::new();
+    for length in [3, 5] {
+        let narrow = net.conv(&x, wide, channels, &[1, 1], vec![]);
+        let narrow = net.leaky(&narrow);
+        let half = length / 2;
+        let pads = vec![ints("pads", &[half, 0, half, 0])];
+        let branch = net.conv(&narrow, wide, wide, &[length as usize, 1], pads);
+        branches.push(net.leaky(&branch));
+    }
+    let attributes =
+        vec![ints("kernel_shape", &[3, 1]), ints("strides", &[1, 1]), ints("pads", &[1, 0, 1, 0])];
+    let pooled = net.node("MaxPool", &[&x], attributes);
+    let pooled = net.conv(&pooled, wide, channels, &[1, 1], vec![]);
+    branches.push(net.leaky(&pooled));
+    let names: Vec<&str> = branches.iter().map(String::as_str).collect();
+    let joined = net.node("Concat", &names, vec![integer("axis", 1)]);
+    let mean = net.node("GlobalAveragePool", &[&joined], vec![]);
+    let flat = net.node("Flatten", &[&mean], vec![]);
+    net.classes(&flat, 3 * wide)
+}
