@@ -236,20 +236,3 @@ fn every_wrong_state_is_named() {
         assert!(about, "{text}: {found:?}");
     }
 }
-
-#[test]
-fn write_bench_files() {
-    let lstm = |steps| plain(true, steps, 32, 64);
-    std::fs::write("/tmp/rnn_bench/window.onnx", stacked(&[lstm(32)]).bytes()).unwrap();
-    let mut net = Net::of_features(&[None, Some(1), Some(32)]);
-    net.time_first("features", "x0");
-    net.layer(&lstm(1), "l0", "x0", ["h0", "c0"]);
-    net.value_of(&[("l0y", 64)]);
-    net.carry("h0", "l0y_h", &[Some(1), None, Some(64)]);
-    net.carry("c0", "l0y_c", &[Some(1), None, Some(64)]);
-    let features = (0..32).map(|i| format!("f{i}")).collect();
-    let golden = Golden { inputs: vec![vec![0.0; 32]], outputs: vec![vec![0.0]] };
-    let contract = Contract::new(features, "x".into(), 1, None, golden).unwrap();
-    let contract = contract.with_states(states()[..2].to_vec()).unwrap();
-    std::fs::write("/tmp/rnn_bench/step.onnx", stamp(&net.file(), &contract).unwrap()).unwrap();
-}

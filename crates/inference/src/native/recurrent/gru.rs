@@ -55,8 +55,8 @@ impl Gru {
         state: &mut State,
     ) {
         let (projected, _) = projected.as_chunks::<GATES>();
-        let (sums, _) = state.sums.as_chunks_mut::<GATES>();
         let (h, out) = (&*state.h, &mut *state.new);
+        let (sums, _) = state.sums[..h.len() * GATES].as_chunks_mut::<GATES>();
         let x = h.as_flattened();
         for block in blocks.clone() {
             let [z, r, _] = projected[block];

@@ -21,7 +21,7 @@ impl Lstm {
     /// is the cell.
     ///
     /// All sums come first: the functions are a long chain of dependent operations a block, and the
-    /// chains of several blocks run side by side.
+    /// chains of several blocks can then run side by side.
     #[inline(always)]
     pub(super) fn step<L: Lanes>(
         &self,
