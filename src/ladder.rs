@@ -1,16 +1,17 @@
 //! The ladder of tiers: which models score, by when, and what answers when they do not.
 
 use crate::{books::hex, config::Config, replay, report};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tickhawk_engine::{BreakerOptions, DecisionStage, Haste, Scorer, TierOptions};
+use tickhawk_engine::{BreakerOptions, DecisionStage, Haste, Isolated, Scorer, TierOptions};
 use tickhawk_feature::FeaturePlan;
-use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_inference::{Model, RuntimeOptions, WorkerCommand, WorkerOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::Decimal;
 use tickhawk_signal::{ModelId, Policy, Tier};
@@ -69,6 +70,10 @@ pub struct InferenceSection {
     epsilon: Option<f32>,
     /// Frames taken off the ring together, live.
     max_batch: Option<usize>,
+    /// Where the primary runs, live: `thread` or `process`.
+    isolation: Option<String>,
+    /// Processes that share the instruments out among them.
+    workers: Option<usize>,
 }
 
 /// What the config says of tiers.
@@ -103,8 +108,22 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// Loads what the config names.
+    /// Loads what the config names, to run in this process.
     pub fn load(config: &Config) -> Result<Self> {
+        Self::load_as(config, false)
+    }
+
+    /// As [`Ladder::load`]; the primary runs in processes of its own if the config says so.
+    pub fn load_live(config: &Config) -> Result<Self> {
+        let isolation = config.ladder.inference.isolation.as_deref();
+        match isolation.unwrap_or("thread") {
+            "thread" => Self::load_as(config, false),
+            "process" => Self::load_as(config, true),
+            word => bail!("config `inference.isolation` is `{word}`: wanted thread or process"),
+        }
+    }
+
+    fn load_as(config: &Config, isolated: bool) -> Result<Self> {
         let primary = replay::load_model(config)?;
         if let Some(names) = &config.features {
             primary.check_features(names)?;
@@ -114,10 +133,14 @@ impl Ladder {
         let tick_size = primary.contract().tick_size();
         let names = ModelNames::default();
         names.add(ModelId::first_of(Tier::Primary), ModelName::of(&primary));
+        let primary = match isolated {
+            true => isolate(primary, inference, config)?,
+            false => Scorer::Model(Box::new(primary)),
+        };
         let mut tiers = vec![TierOptions {
             budget_ns: budget_ns("inference.budget_us", inference.budget_us)?,
             epsilon: epsilon("inference.epsilon", inference.epsilon)?,
-            ..TierOptions::new(Scorer::Model(Box::new(primary)), config.policy)
+            ..TierOptions::new(primary, config.policy)
         }];
         if let Some(path) = &fallback.path {
             let path = &config.folder.join(path);
@@ -155,6 +178,11 @@ impl Ladder {
             Scorer::Model(model) => {
                 format!("model {}", report::model_text(model))
             }
+            Scorer::Isolated(isolated) => {
+                let (model, count) = (isolated.model(), isolated.counts().count());
+                let word = if count == 1 { "process" } else { "processes" };
+                format!("model {} in {count} {word}", report::model_text(model))
+            }
             Scorer::Rule(feature) => format!("rule {feature}"),
         });
         words.collect::<Vec<_>>().join(", then ")
@@ -170,6 +198,34 @@ impl Ladder {
         let models = self.tiers.iter().filter_map(|tier| tier.scorer.model());
         [Tier::Primary, Tier::Fallback].into_iter().zip(models)
     }
+}
+
+/// Processes at most: each spins on a core while frames come.
+const WORKERS_MAX: usize = 64;
+
+/// Starts the primary's processes.
+fn isolate(model: Model, section: &InferenceSection, config: &Config) -> Result<Scorer> {
+    let count = section.workers.unwrap_or(1);
+    ensure!(
+        (1..=WORKERS_MAX).contains(&count),
+        "config `inference.workers` is {count}: wanted 1 to {WORKERS_MAX}"
+    );
+    ensure!(
+        section.budget_us.is_some(),
+        "config `inference.isolation` is `process`, and `inference.budget_us` does not say how long \
+         its answers may take"
+    );
+    ensure!(
+        config.watch.is_none(),
+        "config `inference.isolation` is `process`: a model that is followed runs in this process"
+    );
+    let program = std::env::current_exe().context("finding the program for its workers")?;
+    let engine = model.engine_kind().to_string();
+    let args = ["worker", "--engine", &engine, "--model"].map(OsString::from);
+    let args = args.into_iter().chain([model.path().into()]).collect();
+    let command = WorkerCommand { program, args };
+    let isolated = Isolated::start(model, count, &command, &WorkerOptions::default())?;
+    Ok(Scorer::Isolated(Box::new(isolated)))
 }
 
 impl LadderSections {

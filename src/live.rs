@@ -149,7 +149,7 @@ impl<'a> LiveLane<'a> {
         args: &'a LiveArgs,
         stop: &'a Arc<AtomicBool>,
     ) -> Result<Self> {
-        let ladder = Ladder::load(config)?;
+        let ladder = Ladder::load_live(config)?;
         eprintln!("{}: {}; {}", lane.venue, lane.symbols.join(", "), ladder.describe());
         let recording = match &args.record {
             Some(folder) => Some(RecordingRun::start(folder, lane, config, Some(&ladder))?),

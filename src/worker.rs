@@ -8,7 +8,9 @@ use tickhawk_inference::{Model, RuntimeOptions, WorkerError, serve_worker};
 /// Runs the command.
 pub fn run(args: WorkerArgs) -> Result<Outcome> {
     let served = serve_worker(&args.segment, args.parent, || {
-        let model = Model::load(&args.model, &RuntimeOptions::default())?;
+        let engine = args.engine.engine.unwrap_or_default();
+        let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+        let model = Model::load(&args.model, &options)?;
         // Threads that the runtime starts inherit the affinity, so it comes after them.
         if let Some(Err(error)) = args.core.map(pin_to_core) {
             eprintln!("warning: the worker serves from wherever it is put: {error}");

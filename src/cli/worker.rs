@@ -1,5 +1,6 @@
 //! `tickhawk worker`: what a process that isolates its model gives its worker.
 
+use super::EngineArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -9,6 +10,8 @@ pub struct WorkerArgs {
     /// The model to serve.
     #[arg(long, value_name = "M")]
     pub model: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Pin the serving thread to this core.
     #[arg(long, value_name = "N")]
     pub core: Option<usize>,

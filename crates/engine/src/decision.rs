@@ -12,15 +12,18 @@
 
 mod breaker;
 mod carried;
+mod isolated;
 mod swap;
 mod tier;
 
 pub use breaker::BreakerOptions;
+pub use isolated::{Isolated, IsolatedError};
 pub use swap::{Swap, SwapError, Swaps};
 pub use tier::{Scorer, TierCounts, TierError, TierOptions};
 
 use breaker::Run;
 use carried::Carried;
+use isolated::Unanswered;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_inference::{Model, Output};
 use tickhawk_latency::{Clock, StageHistograms, Stamps};
@@ -303,7 +306,8 @@ impl DecisionStage {
     #[inline]
     fn try_tier(&mut self, index: usize, instrument: usize, now: &mut MonoNanos, by: By) -> Tried {
         let rung = &mut self.rungs[index];
-        let instrument = &mut self.instruments[instrument];
+        let index_of = instrument;
+        let instrument = &mut self.instruments[index_of];
         let ready = rung.is_ready(instrument.warmup.missing());
         let carried = &mut instrument.tiers[index];
         if let By::Record(choice, answered) = by
@@ -325,31 +329,30 @@ impl DecisionStage {
             return Tried::Repeated(Answer { index, output, repeated: true });
         }
         let begun = *now;
-        let (output, broken) = carried.run(rung);
+        let (output, broken) = carried.run(rung, index_of, (&self.clock, begun));
         instrument.restarted |= broken;
         *now = self.clock.now();
         let spent_ns = now.nanos().saturating_sub(begun.nanos());
         let run = match output {
-            None => Run::Failed,
-            Some(_) if spent_ns > rung.budget_ns => Run::Late,
-            Some(_) => Run::Good,
+            Err(Unanswered::Failed) => Run::Failed,
+            Err(Unanswered::Late) => Run::Late,
+            Ok(_) if spent_ns > rung.budget_ns => Run::Late,
+            Ok(_) => Run::Good,
         };
         let answers = match by {
             By::Haste if self.haste == Haste::Live => {
                 rung.breaker.observe(run, *now);
                 run == Run::Good
             }
-            By::Haste => output.is_some(),
+            By::Haste => output.is_ok(),
             By::Record(_, answered) => answered == Some(rung.tier),
         };
-        rung.counts.failed += u64::from(output.is_none());
+        rung.counts.failed += u64::from(run == Run::Failed);
         if !ready {
             return Tried::Carried;
         }
-        let Some(output) = output.filter(|_| answers) else {
-            rung.counts.late += u64::from(run == Run::Late);
-            return Tried::Ran(None);
-        };
+        rung.counts.late += u64::from(run == Run::Late);
+        let Some(output) = output.ok().filter(|_| answers) else { return Tried::Ran(None) };
         carried.keep(rung, output);
         Tried::Ran(Some(Answer { index, output, repeated: false }))
     }

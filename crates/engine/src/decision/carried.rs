@@ -1,8 +1,11 @@
 //! What is carried from frame to frame of one instrument.
 
+use super::isolated::Unanswered;
 use super::tier::Rung;
 use tickhawk_feature::{FeatureFrame, Warmup};
 use tickhawk_inference::{Memory, Output};
+use tickhawk_latency::Clock;
+use tickhawk_market::MonoNanos;
 use tickhawk_signal::Decision;
 
 /// One instrument's.
@@ -148,15 +151,22 @@ impl TierCarried {
 
     /// Scores the window. A state that a frame was kept from begins anew, which is also told.
     #[inline]
-    pub(super) fn run(&mut self, rung: &mut Rung) -> (Option<Output>, bool) {
+    pub(super) fn run(
+        &mut self,
+        rung: &mut Rung,
+        instrument: usize,
+        times: (&Clock, MonoNanos),
+    ) -> (Result<Output, Unanswered>, bool) {
         let broken = rung.is_stateful && self.has_run && self.new_rows != 1;
         if broken {
             self.forget();
         }
         let new_rows = std::mem::take(&mut self.new_rows);
-        let output = self.window.rows().and_then(|rows| rung.run(rows, &mut self.memory, new_rows));
+        let rows = self.window.rows().ok_or(Unanswered::Failed);
+        let memory = &mut self.memory;
+        let output = rows.and_then(|rows| rung.run(instrument, rows, memory, new_rows, times));
         self.has_run = true;
-        if output.is_none() {
+        if output.is_err() {
             // Whatever it made of it may be in what it carries.
             self.forget();
         }

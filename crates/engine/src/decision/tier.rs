@@ -1,9 +1,12 @@
 //! One rung of the ladder: who scores, from which features, by when.
 
 use super::breaker::{Breaker, BreakerOptions};
+use super::isolated::{Isolated, Unanswered};
 use std::fmt;
 use tickhawk_feature::{FeatureFrame, ValidMask};
 use tickhawk_inference::{Memory, Model, Output, Shape};
+use tickhawk_latency::Clock;
+use tickhawk_market::MonoNanos;
 use tickhawk_signal::{ModelId, Policy, Tier};
 
 /// Who scores.
@@ -11,6 +14,8 @@ use tickhawk_signal::{ModelId, Policy, Tier};
 pub enum Scorer {
     /// A model in this process.
     Model(Box<Model>),
+    /// A model in processes of its own, which may crash or hang. It needs a budget.
+    Isolated(Box<Isolated>),
     /// The value of one feature of the plan, by name.
     Rule(String),
 }
@@ -50,6 +55,12 @@ pub enum TierError {
         tier: &'static str,
         /// Which.
         feature: String,
+    },
+    /// Workers that hang would be waited for.
+    #[error("{tier} runs in a process of its own, and has no budget by which it must answer")]
+    NoBudget {
+        /// Whose.
+        tier: &'static str,
     },
     /// Repeating scores would leave out frames of a window, or of what is carried.
     #[error("{tier} looks at more than the last frame: an epsilon is for models that do not")]
@@ -110,6 +121,9 @@ impl Rung {
         if epsilon.is_some() && (is_stateful || scorer.shape().steps > 1) {
             return Err(TierError::Epsilon { tier: tier.as_str() });
         }
+        if budget_ns.is_none() && matches!(scorer, Scorer::Isolated(_)) {
+            return Err(TierError::NoBudget { tier: tier.as_str() });
+        }
         let place = |name: &String| {
             plan.iter()
                 .position(|planned| planned == name)
@@ -157,19 +171,26 @@ impl Rung {
         }
     }
 
-    /// Scores the window, of which so many rows are new. `None` if it could not.
+    /// Scores the window of an instrument, of which so many rows are new, from `begun` on. Only
+    /// workers are not waited for beyond the budget.
     #[inline]
     pub(super) fn run(
         &mut self,
+        instrument: usize,
         rows: &[f32],
         memory: &mut Option<Memory>,
         new_rows: usize,
-    ) -> Option<Output> {
+        (clock, begun): (&Clock, MonoNanos),
+    ) -> Result<Output, Unanswered> {
         self.counts.runs += 1;
-        match (&mut self.scorer, memory) {
+        let output = match (&mut self.scorer, memory) {
             (Scorer::Model(model), Some(memory)) => model.run_with(memory, rows, new_rows).ok(),
+            (Scorer::Isolated(isolated), _) => {
+                return isolated.run(instrument, rows, (clock, begun, self.budget_ns));
+            }
             _ => rows[0].is_finite().then_some(Output::Value(rows[0])),
-        }
+        };
+        output.ok_or(Unanswered::Failed)
     }
 }
 
@@ -178,6 +199,7 @@ impl Scorer {
     pub fn shape(&self) -> Shape {
         match self {
             Self::Model(model) => model.shape(),
+            Self::Isolated(isolated) => isolated.model.shape(),
             Self::Rule(_) => Shape { steps: 1, features: 1 },
         }
     }
@@ -186,19 +208,24 @@ impl Scorer {
     pub fn features(&self) -> &[String] {
         match self {
             Self::Model(model) => model.contract().features(),
+            Self::Isolated(isolated) => isolated.model.contract().features(),
             Self::Rule(feature) => std::slice::from_ref(feature),
         }
     }
 
-    /// What it keeps of one instrument, if it is a model.
+    /// What a model of this process keeps of one instrument.
     pub(super) fn memory(&self) -> Option<Memory> {
-        self.model().map(Model::memory)
+        match self {
+            Self::Model(model) => Some(model.memory()),
+            Self::Isolated(_) | Self::Rule(_) => None,
+        }
     }
 
     /// The model, if it is one.
     pub fn model(&self) -> Option<&Model> {
         match self {
             Self::Model(model) => Some(model),
+            Self::Isolated(isolated) => Some(&isolated.model),
             Self::Rule(_) => None,
         }
     }

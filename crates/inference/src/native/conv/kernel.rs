@@ -3,6 +3,7 @@
 //! Every output number is one chain: its bias, then `fma` over taps in the order (time, width,
 //! channel), those that fall on padding left out. How many positions and channels go side by side
 //! never changes that, so columns computed alone have the bits of those computed together.
+#![expect(clippy::needless_range_loop, reason = "indices are those of registers, not of a walk")]
 
 use super::taps::{Geometry, Layout, Positions, Run, Taps};
 use crate::native::elementwise::UnaryOp;

@@ -1,0 +1,111 @@
+//! A model run by processes of its own, each for its share of the instruments.
+
+use std::hint;
+use tickhawk_inference::{
+    InferenceError, Model, ModelFile, Outcome, Output, Worker, WorkerCommand, WorkerCounts,
+    WorkerError, WorkerOptions, WorkerPool,
+};
+use tickhawk_latency::Clock;
+use tickhawk_market::MonoNanos;
+
+/// Workers, and the model they run. What they do not answer in time is not waited for, so a budget is
+/// kept whatever becomes of them.
+#[derive(Debug)]
+pub struct Isolated {
+    /// Loaded here too, for what it says of itself; it is never run on frames.
+    pub(super) model: Model,
+    pool: WorkerPool,
+    tickets: u64,
+}
+
+/// Workers that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum IsolatedError {
+    /// Their processes or their shared memory.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The model's file.
+    #[error(transparent)]
+    Model(#[from] InferenceError),
+    /// What a model carries would be lost with each process.
+    #[error(
+        "the model carries state, which a process of its own would lose\nhint: run it in a thread"
+    )]
+    Stateful,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// No worker was there, it ended meanwhile, or its model failed.
+    Failed,
+    /// The time was up.
+    Late,
+}
+
+impl Isolated {
+    /// Starts `count` workers (1 or more) of the model's file.
+    ///
+    /// # Errors
+    /// If one does not come to be ready, or the model carries state.
+    pub fn start(
+        model: Model,
+        count: usize,
+        command: &WorkerCommand,
+        options: &WorkerOptions,
+    ) -> Result<Self, IsolatedError> {
+        if model.is_stateful() {
+            return Err(IsolatedError::Stateful);
+        }
+        let file = ModelFile::read(model.path())?;
+        let pool = WorkerPool::start(count, command, &file, options)?;
+        Ok(Self { model, pool, tickets: 0 })
+    }
+
+    /// The model they run.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What became of each worker and of what it was sent.
+    pub fn counts(&self) -> impl Iterator<Item = WorkerCounts> {
+        self.pool.workers().iter().map(Worker::counts)
+    }
+
+    /// Has the window scored by the instrument's worker, and waits for that until `budget_ns` after
+    /// `begun`. An answer that comes later is dropped when it comes.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        instrument: usize,
+        rows: &[f32],
+        (clock, begun, budget_ns): (&Clock, MonoNanos, u64),
+    ) -> Result<Output, Unanswered> {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        let worker = self.pool.worker_mut(instrument);
+        if !worker.try_send(ticket, rows) {
+            return Err(Unanswered::Failed);
+        }
+        loop {
+            match worker.try_receive() {
+                Some(reply) if reply.ticket == ticket => {
+                    return match reply.outcome {
+                        Outcome::Output(output) => Ok(output),
+                        Outcome::NonFinite | Outcome::Failed => Err(Unanswered::Failed),
+                    };
+                }
+                // The answer to a frame that was given up.
+                Some(_) => {}
+                None if worker.in_flight() == 0 => return Err(Unanswered::Failed),
+                None => {
+                    let spent_ns = clock.now().nanos().saturating_sub(begun.nanos());
+                    if spent_ns > budget_ns {
+                        return Err(Unanswered::Late);
+                    }
+                    hint::spin_loop();
+                }
+            }
+        }
+    }
+}
