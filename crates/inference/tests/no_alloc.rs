@@ -3,7 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tickhawk_inference::{Model, ModelFile, RuntimeOptions, example};
+use tickhawk_inference::{Engine, Model, ModelFile, RuntimeOptions, example};
 
 struct Counting;
 
@@ -29,9 +29,14 @@ static ALLOCATOR: Counting = Counting;
 // One test only: the harness allocates when several run side by side.
 #[test]
 fn runs_allocate_nothing() {
-    let mut models = [example::classifier(&["a", "b"], 1), example::regressor(&["a", "b"], 8)]
-        .map(|bytes| ModelFile::from_bytes("x.onnx", bytes).unwrap())
-        .map(|file| Model::from_file(&file, &RuntimeOptions::default()).unwrap());
+    let mut models = Vec::new();
+    for bytes in [example::classifier(&["a", "b"], 1), example::regressor(&["a", "b"], 8)] {
+        let file = ModelFile::from_bytes("x.onnx", bytes).unwrap();
+        for engine in [Engine::Native, Engine::OnnxRuntime] {
+            let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+            models.push(Model::from_file(&file, &options).unwrap());
+        }
+    }
     let window = [0.25f32; 16];
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     let mut sum = 0.0;

@@ -309,6 +309,17 @@ impl<'g> Compiler<'g> {
         Ok(to)
     }
 
+    /// The input in the arena, where integers and truths that are constants stand as floats too.
+    pub(crate) fn number(&mut self, node: &Node, index: usize) -> Result<Place, Unsupported> {
+        let constant = self.constant(node, index);
+        let Some(integers) = constant.as_ref().and_then(|tensor| tensor.integers()) else {
+            return self.place(node, index);
+        };
+        let floats = integers.iter().map(|value| *value as f32).collect();
+        let dims = constant.as_ref().map_or(&[][..], |tensor| &tensor.dims);
+        self.write(&Tensor::f32(dims, floats)).map_err(|reason| node.refuse(reason))
+    }
+
     /// A constant of the compiler's own making, in the arena.
     pub(crate) fn write(&mut self, tensor: &Tensor) -> Result<Place, String> {
         let Some(values) = tensor.floats() else {
@@ -346,6 +357,20 @@ impl<'g> Compiler<'g> {
         if let Some(id) = node.outputs.get(index).copied().flatten() {
             self.known.insert(id, known);
         }
+    }
+
+    /// A value whose numbers are those of `from` at these places, in this order.
+    pub(crate) fn copy(
+        &mut self,
+        node: &Node,
+        from: &Place,
+        dims: &[usize],
+        places: Vec<usize>,
+    ) -> Result<Place, Unsupported> {
+        let to = self.allot(node, dims)?;
+        let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
+        self.push(Step::Copies(Copies::new(from.range(), to.range(), moves)));
+        Ok(to)
     }
 
     pub(crate) fn push(&mut self, step: Step) {

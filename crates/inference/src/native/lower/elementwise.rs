@@ -3,7 +3,6 @@
 use super::super::compile::{Compiler, Place};
 use super::super::elementwise::{Binary, BinaryOp, Choice, Unary, UnaryOp};
 use super::super::graph::Node;
-use super::super::moves::Copies;
 use super::super::plan::Step;
 use super::super::tensor::element_count;
 use super::super::unsupported::Unsupported;
@@ -91,10 +90,12 @@ pub(crate) fn binary_op(node: &Node) -> Option<BinaryOp> {
 
 /// Min, Max and Sum take any number of inputs, which are taken in one after the other.
 pub(super) fn binary(c: &mut Compiler<'_>, node: &Node, op: BinaryOp) -> Result<(), Unsupported> {
-    let mut result = c.place(node, 0)?;
+    let takes_integers = matches!(op, BinaryOp::Pow | BinaryOp::And | BinaryOp::Or);
+    let truths = matches!(op, BinaryOp::And | BinaryOp::Or);
+    let mut result = if truths { c.number(node, 0)? } else { c.place(node, 0)? };
     let swapped = node.operator.starts_with("Greater");
     for index in 1..node.inputs.len() {
-        let other = c.place(node, index)?;
+        let other = if takes_integers { c.number(node, index)? } else { c.place(node, index)? };
         let (a, b) = if swapped { (other, result) } else { (result, other) };
         result = pair(c, node, op, a, b)?;
     }
@@ -132,11 +133,7 @@ pub(super) fn spread(
     if let Some(constant) = c.written(&place) {
         return c.write(&views::apply(view, &constant)).map_err(|reason| node.refuse(reason));
     }
-    let places = view.places.unwrap_or_default();
-    let to = c.allot(node, dims)?;
-    let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
-    c.push(Step::Copies(Copies::new(place.range(), to.range(), moves)));
-    Ok(to)
+    c.copy(node, &place, dims, view.places.unwrap_or_default())
 }
 
 /// Casts between the types that are float32 here: to float32, of float32 and of truth.
@@ -150,7 +147,7 @@ pub(super) fn cast(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
 
 /// One of two by the truth of a third.
 pub(super) fn choose(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
-    let places = [c.place(node, 0)?, c.place(node, 1)?, c.place(node, 2)?];
+    let places = [c.number(node, 0)?, c.place(node, 1)?, c.place(node, 2)?];
     let [truth, yes, no] = places.each_ref().map(|place| place.dims.as_slice());
     let dims = views::common_dims(truth, yes).and_then(|dims| views::common_dims(&dims, no));
     let dims = dims.ok_or_else(|| node.refuse("joins dimensions that do not go together"))?;

@@ -3,7 +3,6 @@
 use super::super::compile::{Compiler, Place};
 use super::super::elementwise::BinaryOp;
 use super::super::graph::Node;
-use super::super::moves::Copies;
 use super::super::plan::Step;
 use super::super::rows::{Rows, RowsOp, Total};
 use super::super::tensor::Tensor;
@@ -61,11 +60,7 @@ fn reordered(
     let offsets = views::offsets(&from.dims);
     let axes: Vec<Vec<usize>> = order.iter().map(|axis| offsets[*axis].clone()).collect();
     let view = views::view_of(node, &axes)?;
-    let to = c.allot(node, &view.dims)?;
-    let moves = view.places.unwrap_or_default().into_iter().enumerate();
-    let moves = moves.map(|(target, source)| (source, target));
-    c.push(Step::Copies(Copies::new(from.range(), to.range(), moves)));
-    Ok(to)
+    c.copy(node, from, &view.dims, view.places.unwrap_or_default())
 }
 
 /// What a reduction takes of each row, if the operator is one.

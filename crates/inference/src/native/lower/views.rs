@@ -1,7 +1,7 @@
 //! Operators that give an input's numbers in another order or under other dimensions, for values in
 //! the arena and for constants of any type alike.
 
-use super::super::compile::{Compiler, Known};
+use super::super::compile::{Compiler, Known, Place};
 use super::super::graph::Node;
 use super::super::moves::Copies;
 use super::super::plan::Step;
@@ -19,6 +19,9 @@ pub(crate) struct View {
 /// The view of its first input that the node gives, if it is an operator that gives one.
 pub(crate) fn of(c: &Compiler<'_>, node: &Node) -> Result<Option<View>, Unsupported> {
     let from = match node.operator.as_str() {
+        "Dropout" if node.input(2).is_some() => {
+            return Err(node.refuse("may be told at run time to drop"));
+        }
         "Identity" | "Dropout" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
         | "Slice" | "Gather" | "Expand" | "Tile" => c.dims(node, 0)?.to_vec(),
         _ => return Ok(None),
@@ -45,16 +48,11 @@ pub(crate) fn of(c: &Compiler<'_>, node: &Node) -> Result<Option<View>, Unsuppor
 
 /// The view of a value in the arena: a copy, or the value itself.
 pub(super) fn give_view(c: &mut Compiler<'_>, node: &Node, view: View) -> Result<(), Unsupported> {
-    let mut place = c.place(node, 0)?;
-    match view.places {
-        None => place.dims = view.dims,
-        Some(places) => {
-            let to = c.allot(node, &view.dims)?;
-            let moves = places.into_iter().enumerate().map(|(target, source)| (source, target));
-            c.push(Step::Copies(Copies::new(place.range(), to.range(), moves)));
-            place = to;
-        }
-    }
+    let place = c.place(node, 0)?;
+    let place = match view.places {
+        None => Place { dims: view.dims, ..place },
+        Some(places) => c.copy(node, &place, &view.dims, places)?,
+    };
     give(c, node, place)
 }
 
@@ -298,10 +296,7 @@ pub(super) fn split(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported
         axes[axis] = axes[axis][start..start + size].to_vec();
         start += size;
         let view = view_of(node, &axes)?;
-        let to = c.allot(node, &view.dims)?;
-        let moves = view.places.unwrap_or_default().into_iter().enumerate();
-        let moves = moves.map(|(target, source)| (source, target));
-        c.push(Step::Copies(Copies::new(from.range(), to.range(), moves)));
+        let to = c.copy(node, &from, &view.dims, view.places.unwrap_or_default())?;
         c.bind(node, index, Known::Place(to));
     }
     Ok(())

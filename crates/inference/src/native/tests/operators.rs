@@ -54,7 +54,7 @@ fn functions_of_one_number() {
     unary(20, "Gelu", &[string("approximate", "tanh")]);
     let alpha = float("alpha", 0.3);
     for operator in ["Elu", "LeakyRelu", "Celu", "ThresholdedRelu"] {
-        unary(OPSET, operator, &[alpha.clone()]);
+        unary(OPSET, operator, std::slice::from_ref(&alpha));
     }
     unary(OPSET, "HardSigmoid", &[alpha.clone(), float("beta", 0.4)]);
     unary(OPSET, "Selu", &[alpha, float("gamma", 1.2)]);
@@ -122,6 +122,16 @@ fn powers() {
             b.node("Pow", &[&positive, &power], vec![])
         });
     }
+}
+
+#[test]
+fn integers_and_truths_among_floats() {
+    check(OPSET, &[6], 6, |b| {
+        let (two, zeros) = (b.integers(&[2]), b.integers(&[0, 1, 0, 1, 1, 0]));
+        let square = b.node("Pow", &["x", &two], vec![]);
+        let mask = b.node("Cast", &[&zeros], vec![int("to", 9)]);
+        b.node("Where", &[&mask, &square, "x"], vec![])
+    });
 }
 
 #[test]

@@ -38,17 +38,16 @@ fn transposed() {
 #[test]
 fn sliced() {
     // Starts, ends, axes, steps, and how many numbers are left.
-    let cases: [(&[i64], &[i64], &[i64], &[i64], usize); 5] = [
-        (&[1], &[3], &[1], &[1], 12),
-        (&[-1], &[i64::MAX], &[1], &[1], 6),
-        (&[0, 1], &[4, 6], &[1, 2], &[2, 3], 4),
-        (&[-1], &[i64::MIN], &[2], &[-2], 12),
-        (&[5], &[0], &[-1], &[-1], 20),
+    let cases: [([&[i64]; 4], usize); 5] = [
+        ([&[1], &[3], &[1], &[1]], 12),
+        ([&[-1], &[i64::MAX], &[1], &[1]], 6),
+        ([&[0, 1], &[4, 6], &[1, 2], &[2, 3]], 4),
+        ([&[-1], &[i64::MIN], &[2], &[-2]], 12),
+        ([&[5], &[0], &[-1], &[-1]], 20),
     ];
-    for (starts, ends, axes, steps, count) in cases {
+    for (lists, count) in cases {
         check(17, count, |b| {
-            let [starts, ends, axes, steps] =
-                [starts, ends, axes, steps].map(|list| b.integers(list));
+            let [starts, ends, axes, steps] = lists.map(|list| b.integers(list));
             b.node("Slice", &["x", &starts, &ends, &axes, &steps], vec![])
         });
     }
