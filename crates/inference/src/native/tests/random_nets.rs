@@ -79,7 +79,7 @@ impl Maker {
         attributes.push(ints("dilations", &list(1)));
         let groups = match self.below(5) {
             0 => x.channels,
-            1 if x.channels % 2 == 0 => 2,
+            1 if x.channels.is_multiple_of(2) => 2,
             _ => 1,
         };
         made.channels = groups * (1 + self.below(40 / groups));
