@@ -8,7 +8,7 @@ use super::conv::{Columns, ColumnsStep, Rings, Slide, Source, Turn, View};
 use super::graph::{Graph, Node, ValueId};
 use super::isa::Isa;
 use super::moves::Copies;
-use super::plan::{Plan, Run, Step};
+use super::plan::{self, Plan, Run, Step};
 use super::simd::{self, LANES, Line};
 use super::tensor::{ELEMENTS_MAX, Tensor, element_count};
 use super::unsupported::Unsupported;
@@ -225,7 +225,7 @@ impl<'g> Compiler<'g> {
         alone.settle().map_err(|reason| node.refuse(reason))?;
         let (steps, arena) = (&alone.steps, &mut alone.arena);
         let slide = Slide { window: None, rings: &mut [], turn: Turn::WHOLE };
-        simd::dispatch(Isa::Scalar, Run { steps, arena, slide });
+        plan::execute(Isa::Scalar, Run { steps, arena, slide });
         let numbers = simd::flat(&alone.arena);
         let outputs = node.outputs.iter().map(|id| match id.and_then(|id| alone.known.get(&id)) {
             Some(Known::Constant(tensor)) => (**tensor).clone(),

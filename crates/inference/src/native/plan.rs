@@ -3,6 +3,7 @@
 use super::conv::{ColumnsStep, Rings, Slide};
 use super::dense::{self, Dense};
 use super::elementwise::{self, Binary, Choice, Unary};
+use super::isa::Isa;
 use super::matmul::{self, MatMul};
 use super::moves::{self, Copies};
 use super::recurrent::{self, Recurrent};
@@ -114,6 +115,13 @@ impl Kernel for Run<'_> {
             step.run(lanes, arena, &mut self.slide);
         }
     }
+}
+
+/// Runs all steps with these instructions. Never inlined: the kernels of every step and instruction set
+/// are compiled into it, and whoever scores would have them again.
+#[inline(never)]
+pub(crate) fn execute(isa: Isa, run: Run<'_>) {
+    simd::dispatch(isa, run);
 }
 
 /// What stands in `from`, and `to` to write to: it begins where `from` ends or later.
