@@ -15,6 +15,7 @@ mod carried;
 mod isolated;
 mod swap;
 mod tier;
+mod tried;
 
 pub use breaker::BreakerOptions;
 pub use isolated::{Isolated, IsolatedError};
@@ -30,6 +31,7 @@ use tickhawk_latency::{Clock, StageHistograms, Stamps};
 use tickhawk_market::MonoNanos;
 use tickhawk_signal::{ModelId, Policy, Signal, Tier};
 use tier::Rung;
+use tried::{Answer, By, Tried};
 
 /// What the decision stage counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,21 +92,6 @@ pub struct DecisionStage {
     instruments: Vec<Carried>,
     histograms: StageHistograms,
     counts: DecisionCounts,
-}
-
-/// How the tiers of one frame are chosen.
-#[derive(Clone, Copy)]
-enum By {
-    Haste,
-    /// As it was done before: these were run, this one answered.
-    Record(Choice, Option<Tier>),
-}
-
-/// An answer, and who gave it.
-struct Answer {
-    index: usize,
-    output: Output,
-    repeated: bool,
 }
 
 impl DecisionStage {
@@ -412,18 +399,4 @@ impl DecisionStage {
         let (features, rungs) = (self.features, &self.rungs);
         self.instruments.resize_with(count, || Carried::new(features, rungs));
     }
-}
-
-/// What became of asking a tier.
-enum Tried {
-    /// Something it needs was not there yet.
-    Warming,
-    /// So it was, and the model was run for what it carries.
-    Carried,
-    /// It was not asked.
-    Skipped,
-    /// No input had changed.
-    Repeated(Answer),
-    /// Its model was run, and answered in time or not.
-    Ran(Option<Answer>),
 }
