@@ -129,6 +129,11 @@ impl Builder {
 
     /// As [`Builder::file`], with outputs of the graph's own making.
     pub(crate) fn encode(self) -> ModelFile {
+        self.try_encode().unwrap()
+    }
+
+    /// As [`Builder::encode`], of what may be no file that can be read.
+    pub(crate) fn try_encode(self) -> Result<ModelFile, crate::InferenceError> {
         let opset = |domain: &str, version| OperatorSetIdProto {
             domain: Some(domain.into()),
             version: Some(version),
@@ -139,7 +144,7 @@ impl Builder {
             opset_import: vec![opset("", self.opset), opset("ai.onnx.ml", 3)],
             ..Default::default()
         };
-        ModelFile::from_bytes("test.onnx", proto.encode_to_vec()).unwrap()
+        ModelFile::from_bytes("test.onnx", proto.encode_to_vec())
     }
 
     pub(crate) fn graph_mut(&mut self) -> &mut GraphProto {

@@ -20,9 +20,10 @@ struct Maker {
 }
 
 impl Maker {
+    /// A number below the bound; 0 if there is none.
     fn below(&mut self, bound: usize) -> usize {
         let number = (self.net.number() + 1.0) / 2.0;
-        ((number * bound as f32) as usize).min(bound - 1)
+        ((number * bound as f32) as usize).min(bound.saturating_sub(1))
     }
 
     fn among<T: Copy>(&mut self, values: &[T]) -> T {
