@@ -105,19 +105,19 @@ impl Model {
         self.engine_reason.as_deref()
     }
 
-    /// See [`OrtModel::run`].
+    /// See [`crate::OrtModel::run`].
     #[inline]
     pub fn run(&mut self, input: &[f32]) -> Result<Output, InferenceError> {
         self.runner.run(input)
     }
 
-    /// See [`OrtModel::input_mut`].
+    /// See [`crate::OrtModel::input_mut`].
     #[inline]
     pub fn input_mut(&mut self) -> &mut [f32] {
         self.runner.input_mut()
     }
 
-    /// See [`OrtModel::run_in_place`].
+    /// See [`crate::OrtModel::run_in_place`].
     #[inline]
     pub fn run_in_place(&mut self) -> Result<Output, InferenceError> {
         self.runner.run_in_place()
@@ -150,12 +150,12 @@ impl Model {
         !self.contract.states().is_empty()
     }
 
-    /// See [`OrtModel::warm_up`].
+    /// See [`crate::OrtModel::warm_up`].
     pub fn warm_up(&mut self, count: u32) -> Result<(), InferenceError> {
         self.runner.warm_up(count)
     }
 
-    /// Runs the model's golden table again, see [`OrtModel::check_golden`].
+    /// Runs the model's golden table again, see [`crate::OrtModel::check_golden`].
     pub fn check_golden(&mut self, tolerance: f32) -> Result<(), InferenceError> {
         self.runner.check_golden(self.contract.golden(), tolerance)
     }
