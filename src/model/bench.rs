@@ -40,6 +40,7 @@ struct EngineRow {
     p99_ns: u64,
     max_ns: u64,
     golden_difference_max: f32,
+    memory_bytes: Option<usize>,
     ratio: Option<RatioRow>,
 }
 
@@ -162,6 +163,7 @@ impl Contestant {
             p99_ns,
             max_ns,
             golden_difference_max: self.golden_difference_max,
+            memory_bytes: self.model.memory_bytes(),
             ratio: first.map(|first| RatioRow::new(&self.block_ns, first)),
         }
     }
@@ -186,13 +188,14 @@ impl Benched {
         writeln!(out, "input      {} x {} features", self.steps, self.features)?;
         writeln!(
             out,
-            "\n{:<22} {:>9} {:>9} {:>9} {:>9} {:>10}  ratio",
-            "engine (ns a run)", "runs", "p50", "p99", "max", "golden +-"
+            "\n{:<22} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}  ratio",
+            "engine (ns a run)", "runs", "p50", "p99", "max", "golden +-", "bytes"
         )?;
         for row in &self.engines {
+            let memory = row.memory_bytes.map_or("?".to_owned(), |bytes| bytes.to_string());
             write!(
                 out,
-                "{:<22} {:>9} {:>9} {:>9} {:>9} {:>10.1e}",
+                "{:<22} {:>9} {:>9} {:>9} {:>9} {:>10.1e} {memory:>10}",
                 row.engine, row.runs, row.p50_ns, row.p99_ns, row.max_ns, row.golden_difference_max
             )?;
             match &row.ratio {

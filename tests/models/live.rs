@@ -27,6 +27,14 @@ struct Live {
     _served: Served,
 }
 
+impl Drop for Live {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[derive(Deserialize)]
 struct Report {
     counts: Counts,

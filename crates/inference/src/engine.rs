@@ -91,6 +91,13 @@ impl Runner {
         Ok(Self::Native(Box::new(model)))
     }
 
+    pub(crate) fn memory_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Native(model) => Some(model.memory_bytes()),
+            Self::OnnxRuntime(_) => None,
+        }
+    }
+
     pub(crate) fn which(&self) -> Engine {
         match self {
             Self::Native(_) => Engine::Native,

@@ -105,6 +105,11 @@ impl Model {
         self.engine_reason.as_deref()
     }
 
+    /// What it takes in memory; ONNX Runtime does not tell.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        self.runner.memory_bytes()
+    }
+
     /// See [`crate::OrtModel::run`].
     #[inline]
     pub fn run(&mut self, input: &[f32]) -> Result<Output, InferenceError> {
