@@ -8,7 +8,9 @@ use support::{Golden, captures};
 use tickhawk_capture::{RecordKind, Session};
 use tickhawk_engine::{Input, MarketOptions, MarketSink, MarketStage};
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
-use tickhawk_inference::{Contract, Isa, ModelFile, NativeModel, OrtModel, RuntimeOptions};
+use tickhawk_inference::{
+    Contract, Isa, Memory, ModelFile, NativeModel, OrtModel, RuntimeOptions, example,
+};
 use tickhawk_latency::Clock;
 use tickhawk_market::Decimal;
 use tickhawk_venue::Venue;
@@ -120,4 +122,46 @@ fn every_bundled_model_agrees_on_recorded_vectors() {
         eprintln!("{name}: vectors and furthest apart, its own kind and wild ones: {seen:?}");
         assert!(seen[0].0 >= VECTORS_MIN, "{name}: {} vectors", seen[0].0);
     }
+}
+
+/// Rows of a window here.
+const STEPS: usize = 24;
+
+/// Consecutive vectors as windows that slide by one row: the native engine computes new columns alone.
+#[test]
+fn convolutions_agree_on_recorded_windows() {
+    let path = root().join("models/mlp/1/model.onnx");
+    let names = Contract::parse(&ModelFile::read(path).unwrap()).unwrap().features().to_vec();
+    let mut vectors = recorded(&names);
+    vectors.truncate(VECTORS_MIN + STEPS);
+    // Scaled as a network's inputs are: it was not trained on these.
+    let rows: Vec<f32> =
+        vectors.concat().iter().map(|feature| feature / (1.0 + feature.abs())).collect();
+    let bytes = example::deep_lob(STEPS, names.len(), 8, example::Ends::Valid, 3);
+    let file = ModelFile::from_bytes("deep_lob.onnx", bytes).unwrap();
+    let mut runtime = OrtModel::load(&file, &RuntimeOptions::default()).unwrap();
+    let mut natives: Vec<(NativeModel, Memory)> = Isa::available()
+        .map(|isa| NativeModel::compile(&file).unwrap().with_isa(isa))
+        .map(|native| {
+            let memory = native.memory();
+            (native, memory)
+        })
+        .collect();
+    let mut furthest = 0f32;
+    let windows = rows.chunks_exact(names.len()).len() - STEPS + 1;
+    for at in 0..windows {
+        let window = &rows[at * names.len()..(at + STEPS) * names.len()];
+        let expected = runtime.run(window).unwrap().numbers();
+        let outputs: Vec<Vec<f32>> = natives
+            .iter_mut()
+            .map(|(native, memory)| native.run_with(memory, window, 1).unwrap().numbers())
+            .collect();
+        assert!(outputs.iter().all(|output| *output == outputs[0]), "window {at}: {outputs:?}");
+        for (got, wanted) in outputs[0].iter().zip(expected) {
+            furthest = furthest.max((got - wanted).abs());
+            assert!((got - wanted).abs() <= TOLERANCE, "window {at}: {got}, {wanted}");
+        }
+    }
+    eprintln!("{windows} windows, furthest apart {furthest}");
+    assert!(windows >= VECTORS_MIN, "{windows} windows");
 }

@@ -2,12 +2,15 @@
 //! the machine does meets both alike, and each pair of blocks gives one ratio.
 //!
 //!     cargo run --release --example engines -- models/mlp/1/model.onnx
+//!
+//! `deep-lob-16` and the like name a network like DeepLOB's, of so many channels, over 100 rows of 40
+//! features. A model over windows is run with a memory too, one new row a run.
 
 use std::time::Instant;
-use tickhawk_inference::{Isa, ModelFile, NativeModel, OrtModel, RuntimeOptions};
+use tickhawk_inference::{Isa, ModelFile, NativeModel, OrtModel, RuntimeOptions, example};
 
-/// Runs in a block: some hundred microseconds for the fastest models.
-const BLOCK_RUNS: u32 = 1_000;
+/// What a block is to take: long beside a clock read, short beside what else the machine does.
+const BLOCK_NS: f64 = 300_000.0;
 /// Pairs of blocks.
 const PAIRS: usize = 400;
 
@@ -20,8 +23,15 @@ fn main() {
     }
 }
 
+/// The file at the path, or the network it names.
+fn open(path: &str) -> Result<ModelFile, Box<dyn std::error::Error>> {
+    let Some(channels) = path.strip_prefix("deep-lob-") else { return Ok(ModelFile::read(path)?) };
+    let bytes = example::deep_lob(100, 40, channels.parse()?, example::Ends::Valid, 1);
+    Ok(ModelFile::from_bytes(path, bytes)?)
+}
+
 fn compare(path: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let file = ModelFile::read(path)?;
+    let file = open(path)?;
     let mut runtime = OrtModel::load(&file, &RuntimeOptions::default())?;
     for isa in Isa::available() {
         let mut native = NativeModel::compile(&file)?.with_isa(isa);
@@ -29,26 +39,41 @@ fn compare(path: &str) -> Result<(), Box<dyn std::error::Error>> {
         let input: Vec<f32> = (0..native.shape().values()).map(|i| (i as f32).sin()).collect();
         native.input_mut().copy_from_slice(&input);
         runtime.input_mut().copy_from_slice(&input);
-        let mut pairs = Vec::with_capacity(PAIRS);
-        for _ in 0..PAIRS {
-            let fast = ns_per_run(|| drop(native.run_in_place()));
-            pairs.push((fast, ns_per_run(|| drop(runtime.run_in_place()))));
+        let name = native.engine().to_owned();
+        beside(&format!("{path}: {name}"), &mut runtime, || drop(native.run_in_place()));
+        let mut memory = native.memory();
+        if memory.bytes() > 0 {
+            let name = format!("{path}: {name}, one new row");
+            beside(&name, &mut runtime, || drop(native.run_with(&mut memory, &input, 1)));
         }
-        let fast = median(pairs.iter().map(|pair| pair.0).collect());
-        let slow = median(pairs.iter().map(|pair| pair.1).collect());
-        let ratio = median(pairs.iter().map(|pair| pair.0 / pair.1).collect());
-        let (fast_engine, slow_engine) = (native.engine(), runtime.engine());
-        println!(
-            "{path}: {fast_engine} {fast:.0} ns, {slow_engine} {slow:.0} ns, {ratio:.4} of it"
-        );
     }
     Ok(())
 }
 
-fn ns_per_run(mut run: impl FnMut()) -> f64 {
+/// Prints what `run` costs beside a whole run of ONNX Runtime.
+fn beside(name: &str, runtime: &mut OrtModel, mut run: impl FnMut()) {
+    let (count, runtime_count) = (block(&mut run), block(|| drop(runtime.run_in_place())));
+    let mut pairs = Vec::with_capacity(PAIRS);
+    for _ in 0..PAIRS {
+        let ns = ns_per_run(count, &mut run);
+        pairs.push((ns, ns_per_run(runtime_count, || drop(runtime.run_in_place()))));
+    }
+    let ns = median(pairs.iter().map(|pair| pair.0).collect());
+    let runtime_ns = median(pairs.iter().map(|pair| pair.1).collect());
+    let ratio = median(pairs.iter().map(|pair| pair.0 / pair.1).collect());
+    println!("{name} {ns:.0} ns, {} {runtime_ns:.0} ns, {ratio:.4} of it", runtime.engine());
+}
+
+/// How many runs make a block.
+fn block(mut run: impl FnMut()) -> u32 {
+    let ns = (0..10).map(|_| ns_per_run(1, &mut run)).fold(f64::MAX, f64::min);
+    (BLOCK_NS / ns).clamp(1.0, 10_000.0) as u32
+}
+
+fn ns_per_run(count: u32, mut run: impl FnMut()) -> f64 {
     let start = Instant::now();
-    (0..BLOCK_RUNS).for_each(|_| run());
-    start.elapsed().as_nanos() as f64 / f64::from(BLOCK_RUNS)
+    (0..count).for_each(|_| run());
+    start.elapsed().as_nanos() as f64 / f64::from(count)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

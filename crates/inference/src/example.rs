@@ -1,5 +1,9 @@
-//! Tiny models with a contract, made in memory: for doc examples, and for the tests of whatever
-//! runs models.
+//! Models made in memory: for doc examples, and for the tests and measurements of whatever runs
+//! models. Tiny ones with a contract, and a large one without.
+
+pub(crate) mod nets;
+
+pub use nets::{Ends, deep_lob};
 
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,

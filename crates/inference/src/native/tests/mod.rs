@@ -3,7 +3,6 @@
 mod bundled;
 mod choice;
 pub(crate) mod graphs;
-mod nets;
 mod operators;
 mod random;
 mod random_nets;

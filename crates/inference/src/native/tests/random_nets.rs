@@ -1,8 +1,29 @@
 //! Networks over windows, made at random.
 
-use super::nets::{Net, float, ints, text};
 use crate::ModelFile;
 use crate::example::integer;
+use crate::example::nets::{Net, float, ints};
+use crate::proto::AttributeProto;
+
+impl Net {
+    fn transpose(&mut self, x: &str, permutation: &[i64]) -> String {
+        self.node("Transpose", &[x], vec![ints("perm", permutation)])
+    }
+
+    fn reshape(&mut self, x: &str, dims: &[i64]) -> String {
+        let dims = self.integers(dims);
+        self.node("Reshape", &[x, &dims], vec![])
+    }
+}
+
+fn text(name: &str, value: &'static str) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        s: Some(value.as_bytes().into()),
+        r#type: Some(3),
+        ..Default::default()
+    }
+}
 
 /// A value of `[1, channels, time]` or `[1, channels, time, width]`.
 #[derive(Clone)]
@@ -205,7 +226,7 @@ impl Maker {
                 self.net.node("Flatten", &[&x.name], vec![])
             }
         };
-        self.net.classes(&flat, inputs)
+        ModelFile::from_bytes("net.onnx", self.net.classes(&flat, inputs)).unwrap()
     }
 }
 

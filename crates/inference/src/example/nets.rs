@@ -1,19 +1,18 @@
-//! Graphs over windows, put together node by node with random weights.
+//! Networks over windows, put together node by node, with seeded weights.
 
-use crate::ModelFile;
-use crate::example::{integer, node, tensor_value, unstamped};
+use super::{integer, node, tensor_value, unstamped};
 use crate::proto::{AttributeProto, GraphProto, TensorProto};
 
 /// A graph in the making. Values are called by the names its methods give.
-pub(super) struct Net {
+pub(crate) struct Net {
     graph: GraphProto,
     seed: u64,
     count: usize,
 }
 
 impl Net {
-    /// With the input `x` of `[N, steps, features]`, or of `[N, features]` if `steps` is zero.
-    pub(super) fn new(steps: usize, features: usize, seed: u64) -> Self {
+    /// With the input `x` of `[N, steps, features]`.
+    pub(crate) fn new(steps: usize, features: usize, seed: u64) -> Self {
         let graph = GraphProto { name: Some("net".into()), ..Default::default() };
         let mut net = Self { graph, seed, count: 0 };
         net.takes(steps, features);
@@ -21,14 +20,13 @@ impl Net {
     }
 
     /// Makes the input of other dimensions.
-    pub(super) fn takes(&mut self, steps: usize, features: usize) {
-        let (t, f) = (Some(steps as i64), Some(features as i64));
-        let dims = if steps == 0 { vec![None, f] } else { vec![None, t, f] };
+    pub(crate) fn takes(&mut self, steps: usize, features: usize) {
+        let dims = [None, Some(steps as i64), Some(features as i64)];
         self.graph.input = vec![tensor_value("x", 1, &dims)];
     }
 
     /// From -1 to 1.
-    pub(super) fn number(&mut self) -> f32 {
+    pub(crate) fn number(&mut self) -> f32 {
         // Numerical Recipes' generator; its high bits are random enough for weights.
         self.seed = self
             .seed
@@ -43,13 +41,13 @@ impl Net {
     }
 
     /// Random weights of a size that keeps numbers as large as they were, `fan_in` of them summed.
-    pub(super) fn weights(&mut self, dims: &[usize], fan_in: usize) -> String {
+    pub(crate) fn weights(&mut self, dims: &[usize], fan_in: usize) -> String {
         let scale = 1.5 / (fan_in as f32).sqrt();
         let values = (0..dims.iter().product()).map(|_| self.number() * scale).collect();
         self.constant(dims, values)
     }
 
-    pub(super) fn constant(&mut self, dims: &[usize], values: Vec<f32>) -> String {
+    pub(crate) fn constant(&mut self, dims: &[usize], values: Vec<f32>) -> String {
         let name = self.name();
         self.graph.initializer.push(TensorProto {
             dims: dims.iter().map(|dim| *dim as i64).collect(),
@@ -61,7 +59,7 @@ impl Net {
         name
     }
 
-    pub(super) fn integers(&mut self, values: &[i64]) -> String {
+    pub(crate) fn integers(&mut self, values: &[i64]) -> String {
         let name = self.name();
         self.graph.initializer.push(TensorProto {
             dims: vec![values.len() as i64],
@@ -73,7 +71,7 @@ impl Net {
         name
     }
 
-    pub(super) fn node(
+    pub(crate) fn node(
         &mut self,
         operator: &str,
         inputs: &[&str],
@@ -87,7 +85,7 @@ impl Net {
     }
 
     /// A convolution with random weights `[outputs, inputs, kernel...]` and biases.
-    pub(super) fn conv(
+    pub(crate) fn conv(
         &mut self,
         x: &str,
         outputs: usize,
@@ -101,30 +99,21 @@ impl Net {
         self.node("Conv", &[x, &weights, &bias], attributes)
     }
 
-    pub(super) fn leaky(&mut self, x: &str) -> String {
+    pub(crate) fn leaky(&mut self, x: &str) -> String {
         self.node("LeakyRelu", &[x], vec![float("alpha", 0.01)])
     }
 
-    pub(super) fn transpose(&mut self, x: &str, permutation: &[i64]) -> String {
-        self.node("Transpose", &[x], vec![ints("perm", permutation)])
-    }
-
-    pub(super) fn reshape(&mut self, x: &str, dims: &[i64]) -> String {
-        let dims = self.integers(dims);
-        self.node("Reshape", &[x, &dims], vec![])
-    }
-
     /// Three probabilities of a value of `[1, inputs]`.
-    pub(super) fn classes(mut self, x: &str, inputs: usize) -> ModelFile {
+    pub(crate) fn classes(mut self, x: &str, inputs: usize) -> Vec<u8> {
         let weights = self.weights(&[inputs, 3], inputs);
         let logits = self.node("MatMul", &[x, &weights], vec![]);
         let out = self.node("Softmax", &[&logits], vec![integer("axis", 1)]);
         self.graph.output.push(tensor_value(&out, 1, &[None, Some(3)]));
-        ModelFile::from_bytes("net.onnx", unstamped(self.graph)).unwrap()
+        unstamped(self.graph)
     }
 }
 
-pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         ints: values.to_vec(),
@@ -133,7 +122,7 @@ pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
-pub(super) fn float(name: &str, value: f32) -> AttributeProto {
+pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         f: Some(value),
@@ -142,39 +131,39 @@ pub(super) fn float(name: &str, value: f32) -> AttributeProto {
     }
 }
 
-pub(super) fn text(name: &str, value: &'static str) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.into()),
-        s: Some(value.as_bytes().into()),
-        r#type: Some(3),
-        ..Default::default()
-    }
-}
-
-/// How the branches of a network like DeepLOB meet their ends in time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Ends {
+/// Whether layers over time lose their first and last moments, or pad them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// A window becomes shorter from layer to layer.
     Valid,
-    Same,
+    /// Zeros stand before and behind it.
+    Padded,
 }
 
-/// A network like DeepLOB's over ten levels of price and size on both sides: three blocks of
-/// convolutions that join price and size, the two sides, and all levels, then branches of three
-/// lengths of time, and the mean of each channel over time.
-pub(super) fn deep_lob(steps: usize, channels: usize, ends: Ends, seed: u64) -> ModelFile {
-    let mut net = Net::new(steps, 40, seed);
+/// A network like DeepLOB's, without a contract, with weights of that seed: over `[N, steps,
+/// features]`, 4 features for each level of a book. Three blocks of convolutions with so many channels
+/// join price and size, the two sides, and all levels, each with two of four moments behind it; then
+/// branches over one, three and five moments, the mean of each channel over time, and three
+/// probabilities.
+///
+/// # Panics
+/// If features are not a positive multiple of four, or a [`Ends::Valid`] window is no longer than the 18 rows it loses.
+pub fn deep_lob(steps: usize, features: usize, channels: usize, ends: Ends, seed: u64) -> Vec<u8> {
+    assert!(features > 0 && features.is_multiple_of(4), "four features for each level");
+    assert!(steps > 18 || ends == Ends::Padded, "a window for layers that lose 18 moments");
+    let mut net = Net::new(steps, features, seed);
     let axes = net.integers(&[1]);
     let mut x = net.node("Unsqueeze", &["x", &axes], vec![]);
-    let pads = |before: i64, after: i64| match ends {
+    let pads = match ends {
         Ends::Valid => vec![],
-        Ends::Same => vec![ints("pads", &[before, 0, after, 0])],
+        Ends::Padded => vec![ints("pads", &[1, 0, 2, 0])],
     };
     let mut inputs = 1;
-    for (width, stride) in [(2, 2), (2, 2), (10, 1)] {
+    for (width, stride) in [(2, 2), (2, 2), (features / 4, 1)] {
         x = net.conv(&x, channels, inputs, &[1, width], vec![ints("strides", &[1, stride])]);
         x = net.leaky(&x);
         for _ in 0..2 {
-            x = net.conv(&x, channels, channels, &[4, 1], pads(1, 2));
+            x = net.conv(&x, channels, channels, &[4, 1], pads.clone());
             x = net.leaky(&x);
         }
         inputs = channels;
@@ -184,13 +173,12 @@ pub(super) fn deep_lob(steps: usize, channels: usize, ends: Ends, seed: u64) -> 
     for length in [3, 5] {
         let narrow = net.conv(&x, wide, channels, &[1, 1], vec![]);
         let narrow = net.leaky(&narrow);
-        let half = length / 2;
+        let half = length as i64 / 2;
         let pads = vec![ints("pads", &[half, 0, half, 0])];
-        let branch = net.conv(&narrow, wide, wide, &[length as usize, 1], pads);
+        let branch = net.conv(&narrow, wide, wide, &[length, 1], pads);
         branches.push(net.leaky(&branch));
     }
-    let attributes =
-        vec![ints("kernel_shape", &[3, 1]), ints("strides", &[1, 1]), ints("pads", &[1, 0, 1, 0])];
+    let attributes = vec![ints("kernel_shape", &[3, 1]), ints("pads", &[1, 0, 1, 0])];
     let pooled = net.node("MaxPool", &[&x], attributes);
     let pooled = net.conv(&pooled, wide, channels, &[1, 1], vec![]);
     branches.push(net.leaky(&pooled));
