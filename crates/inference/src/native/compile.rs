@@ -9,6 +9,7 @@ use super::graph::{Graph, Node, ValueId};
 use super::isa::Isa;
 use super::moves::Copies;
 use super::plan::{self, Plan, Run, Step};
+use super::recurrent::Scan;
 use super::simd::{self, LANES, Line};
 use super::tensor::{ELEMENTS_MAX, Tensor, element_count};
 use super::unsupported::Unsupported;
@@ -158,7 +159,13 @@ impl<'g> Compiler<'g> {
     /// New layers over columns, over the place.
     pub(crate) fn over(&mut self, place: &Place, rows: usize) -> usize {
         let columns = Columns::over(rows);
-        let step = ColumnsStep { columns, from: place.range(), rings: None, outputs: Vec::new() };
+        let step = ColumnsStep {
+            columns,
+            from: place.range(),
+            rings: None,
+            outputs: Vec::new(),
+            scans: Vec::new(),
+        };
         self.nets.push((self.steps.len(), step));
         self.nets.len() - 1
     }
@@ -166,6 +173,11 @@ impl<'g> Compiler<'g> {
     /// Those layers.
     pub(crate) fn columns(&mut self, net: usize) -> &mut Columns {
         &mut self.nets[net].1.columns
+    }
+
+    /// Scans what that layer of theirs projects.
+    pub(crate) fn scan(&mut self, net: usize, layer: usize, scan: Scan) {
+        self.nets[net].1.scans.push((layer, scan));
     }
 
     /// Gives all layers their rings, and puts them among the steps.

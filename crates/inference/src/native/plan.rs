@@ -6,7 +6,6 @@ use super::elementwise::{self, Binary, Choice, Unary};
 use super::isa::Isa;
 use super::matmul::{self, MatMul};
 use super::moves::{self, Copies};
-use super::recurrent::{self, Recurrent};
 use super::rows::{self, Rows};
 use super::simd::{self, Kernel, Lanes, Line};
 use super::trees::TreeEnsemble;
@@ -49,7 +48,6 @@ pub(crate) enum Step {
     Choice(Choice),
     Copies(Copies),
     MatMul(MatMul),
-    Recurrent(Box<Recurrent>),
     Rows(Rows),
     Forest(Box<Forest>),
 }
@@ -73,7 +71,6 @@ impl Step {
             Self::Choice(step) => elementwise::choice(l, step, arena),
             Self::Copies(step) => moves::run(step, arena),
             Self::MatMul(step) => matmul::run(l, step, arena),
-            Self::Recurrent(step) => recurrent::run(l, step, arena),
             Self::Rows(step) => rows::run(l, step, arena),
             Self::Forest(step) => {
                 let (input, output) = apart(arena, step.from.clone(), step.to.clone());
@@ -90,7 +87,6 @@ impl Step {
             Self::Dense(step) => step.layer.bytes(),
             Self::Columns(step) => step.bytes(),
             Self::Copies(step) => step.bytes(),
-            Self::Recurrent(step) => step.layer.bytes(),
             Self::MatMul(step) => size_of_val(&step.batches[..]),
             Self::Forest(step) => step.trees.bytes(),
             Self::Unary(_) | Self::Binary(_) | Self::Choice(_) | Self::Rows(_) => 0,

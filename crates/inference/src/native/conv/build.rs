@@ -6,8 +6,10 @@ use super::lanewise::Lanewise;
 use super::taps::{Geometry, Layout};
 use super::view::{View, arranged};
 use crate::native::elementwise::{BinaryOp, UnaryOp};
+use crate::native::recurrent;
 use crate::native::simd::LANES;
 use crate::native::tensor::{ELEMENTS_MAX, Tensor};
+use std::sync::Arc;
 
 /// A convolution over the last axes: `weights` as `[output channel][input channel of its group]` and
 /// then as the axes go; a bias for each output channel.
@@ -79,6 +81,7 @@ impl Columns {
         let layer = |layer: &Layer| match &layer.operation {
             Operation::Conv { conv, .. } => conv.bytes(),
             Operation::Lanewise { layer, .. } => layer.bytes(),
+            Operation::Project { layer, .. } => layer.bytes(),
             Operation::Same { .. } => 0,
             Operation::Binary { a, b, .. } => a.bytes() + b.bytes(),
             Operation::Copy { parts, .. } => {
@@ -196,6 +199,24 @@ impl Columns {
         dims[last] = bias.len();
         let edges = self.edges(view.source);
         self.add(operation, dims, view.time, &[&others[..], &[last]].concat(), edges)
+    }
+
+    /// What the gates of a recurrent layer take of `[time, 1, inputs]`; the number of that layer.
+    pub(crate) fn project(
+        &mut self,
+        view: &View,
+        layer: &Arc<recurrent::Layer>,
+    ) -> Result<usize, String> {
+        if view.time != 0 || view.dims != [layer.steps, 1, layer.inputs] {
+            return Err("steps along another axis than time".into());
+        }
+        let order = if layer.inputs > 1 { &[2][..] } else { &[] };
+        let view = self.rearranged(view, order)?;
+        let edges = self.edges(view.source);
+        let (dims, layer) = (vec![layer.steps, layer.projected()], layer.clone());
+        let project = Operation::Project { from: view.source, layer };
+        self.add(project, dims, 0, &[1], edges)?;
+        Ok(self.layers.len() - 1)
     }
 
     /// A function of each number. If nothing else uses the value, it is done where it is made.

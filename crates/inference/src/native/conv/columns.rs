@@ -15,8 +15,10 @@
 use super::kernel::{Conv, Fused, put, take};
 use super::lanewise::Lanewise;
 use crate::native::elementwise::{BinaryOp, UnaryOp};
+use crate::native::recurrent;
 use crate::native::simd::{LANES, Lanes};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Layers that follow one source.
 #[derive(Debug, Default)]
@@ -70,6 +72,11 @@ pub(super) enum Operation {
         from: Source,
         layer: Lanewise,
         fused: Fused,
+    },
+    /// What the gates of a recurrent layer take of each row.
+    Project {
+        from: Source,
+        layer: Arc<recurrent::Layer>,
     },
     /// Nothing but what comes after.
     Same {
@@ -198,6 +205,9 @@ impl Layer {
             Operation::Conv { from, conv, fused } => conv.run(l, read(*from), out, columns, *fused),
             Operation::Lanewise { from, layer, fused } => {
                 layer.run(l, read(*from), out, columns, *fused);
+            }
+            Operation::Project { from, layer } => {
+                layer.project(l, read(*from), columns.clone(), out);
             }
             Operation::Same { from } => {
                 out[numbers.clone()].copy_from_slice(&read(*from)[numbers.clone()]);

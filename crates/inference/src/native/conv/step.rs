@@ -2,6 +2,7 @@
 
 use super::columns::{Columns, Turn};
 use crate::native::moves::Copies;
+use crate::native::recurrent::Scan;
 use crate::native::simd::Lanes;
 use std::ops::Range;
 
@@ -23,6 +24,8 @@ pub(crate) struct ColumnsStep {
     pub(crate) rings: Option<Range<usize>>,
     /// Layers, and where their columns are taken: places behind the source.
     pub(crate) outputs: Vec<(usize, Copies)>,
+    /// Layers that are projections, and what scans them: places behind the source.
+    pub(crate) scans: Vec<(usize, Scan)>,
 }
 
 impl ColumnsStep {
@@ -31,19 +34,23 @@ impl ColumnsStep {
         let Some(own) = self.rings.clone() else {
             let input = slide.window.unwrap_or(&arena[self.from.clone()]);
             self.columns.run(l, slide.rings, slide.turn, input);
-            return self.give(slide.rings, slide.turn, arena);
+            return self.give(l, slide.rings, slide.turn, arena);
         };
         let (front, rings) = arena.split_at_mut(own.start);
         let rings = &mut rings[..own.len()];
         self.columns.run(l, rings, Turn::WHOLE, &front[self.from.clone()]);
-        self.give(rings, Turn::WHOLE, front);
+        self.give(l, rings, Turn::WHOLE, front);
     }
 
     #[inline(always)]
-    fn give(&self, rings: &[f32], turn: Turn, arena: &mut [f32]) {
+    fn give<L: Lanes>(&self, l: L, rings: &[f32], turn: Turn, arena: &mut [f32]) {
         for (layer, copies) in &self.outputs {
             let from = self.columns.output(*layer, rings, turn);
             copies.copy(from, &mut arena[copies.to.clone()]);
+        }
+        for (layer, scan) in &self.scans {
+            let (front, own) = arena.split_at_mut(scan.own);
+            scan.run(l, self.columns.output(*layer, rings, turn), front, own);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::native::simd::{Lanes, Line};
 pub(super) const GATES: usize = 3;
 
 /// What a step of a GRU does with the old state and the projected input.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Gru {
     pub(super) form: Form,
     /// Of the gates, of the hidden one.
@@ -17,7 +17,7 @@ pub(super) struct Gru {
 }
 
 /// Whether the reset gate works before or after the recurrent weights.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Form {
     /// `linear_before_reset` 0: on what the hidden gate's weights are taken of.
     Before {

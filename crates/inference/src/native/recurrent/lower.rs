@@ -1,27 +1,59 @@
 //! From a node to a layer.
 
-use super::Layer;
 use super::activation::Activation;
 use super::spec::{Kind, Spec};
-use super::step::Recurrent;
+use super::{Layer, Scan};
 use crate::native::compile::{Compiler, Known};
+use crate::native::conv::{Source, View};
 use crate::native::graph::Node;
-use crate::native::plan::Step;
 use crate::native::tensor::Tensor;
 use crate::native::unsupported::Unsupported;
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Steps for an LSTM or GRU node.
+/// Layers and a scan for an LSTM or GRU node. Over a window that slides the projections go with its
+/// other columns, if nothing must be computed before the scan: a new row is then all there is to
+/// project.
 pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported> {
-    let layer = layer(c, node)?;
-    let x = c.place(node, 0)?;
-    let (directions, hidden) = (layer.directions.len(), layer.hidden);
-    let initial_h = initial(c, node, 5, directions * hidden)?;
-    let initial_c = match node.operator.as_str() {
-        "LSTM" => initial(c, node, 6, directions * hidden)?,
-        _ => 0..0,
+    let layer = Arc::new(layer(c, node)?);
+    let starts = if node.operator == "LSTM" { &[5, 6][..] } else { &[5] };
+    let at_once =
+        |index: &usize| node.input(*index).is_none() || c.constant(node, *index).is_some();
+    let sliding = match c.known(node, 0)? {
+        Known::Columns(net, view) if starts.iter().all(at_once) => Some((*net, view.clone())),
+        _ => None,
     };
-    let own = c.allot(node, &[layer.steps * layer.projected() + layer.spare()])?;
+    let states = layer.directions.len() * layer.hidden;
+    let mut initial = |index: usize| match starts.contains(&index) {
+        true => initial(c, node, index, states),
+        false => Ok(0..0),
+    };
+    let starts = [initial(5)?, initial(6)?];
+    if let Some((net, view)) = sliding
+        && let Ok(projected) = c.columns(net).project(&view, &layer)
+    {
+        let scan = scan(c, node, layer, starts)?;
+        c.scan(net, projected, scan);
+        return Ok(());
+    }
+    let x = c.place(node, 0)?;
+    let net = c.over(&x, 0);
+    let view = View::plain(Source::Input, &x.dims, 0);
+    let projected = c.columns(net).project(&view, &layer).map_err(|reason| node.refuse(reason))?;
+    let scan = scan(c, node, layer, starts)?;
+    c.scan(net, projected, scan);
+    Ok(())
+}
+
+/// The scan, with room for it and for its results.
+fn scan(
+    c: &mut Compiler<'_>,
+    node: &Node,
+    layer: Arc<Layer>,
+    [initial_h, initial_c]: [Range<usize>; 2],
+) -> Result<Scan, Unsupported> {
+    let (directions, hidden) = (layer.directions.len(), layer.hidden);
+    let own = c.allot(node, &[layer.spare()])?.start;
     let mut output = |index: usize, dims: &[usize]| {
         if node.outputs.get(index).copied().flatten().is_none() {
             return Ok(0..0);
@@ -34,10 +66,7 @@ pub(crate) fn node(c: &mut Compiler<'_>, node: &Node) -> Result<(), Unsupported>
     let y = output(0, &[layer.steps, directions, 1, hidden])?;
     let y_h = output(1, &[directions, 1, hidden])?;
     let y_c = output(2, &[directions, 1, hidden])?;
-    let (x, own) = (x.range(), own.start);
-    let step = Recurrent { layer, x, initial_h, initial_c, own, y, y_h, y_c };
-    c.push(Step::Recurrent(Box::new(step)));
-    Ok(())
+    Ok(Scan { layer, initial_h, initial_c, own, y, y_h, y_c })
 }
 
 /// Where the scan starts: nowhere if that is zeros.

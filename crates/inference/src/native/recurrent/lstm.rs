@@ -9,7 +9,7 @@ use crate::native::simd::Lanes;
 pub(super) const GATES: usize = 4;
 
 /// What a step of an LSTM does with the old state and the projected input.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Lstm {
     pub(super) recurrent: Packed<GATES>,
     /// Of the gates, of what enters the cell, of what leaves it.

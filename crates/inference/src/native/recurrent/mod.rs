@@ -10,22 +10,23 @@ mod gru;
 mod lower;
 mod lstm;
 mod packed;
+mod scan;
 mod spec;
-mod step;
 
 pub(crate) use lower::node as lower;
-pub(crate) use step::{Recurrent, run};
+pub(crate) use scan::Scan;
 
 use super::simd::{LANES, Lanes, Line, flat};
 use gru::Gru;
 use lstm::Lstm;
 use packed::Packed;
+use std::ops::Range;
 
 /// Sixteen numbers of one gate or state.
 type Row = [f32; LANES];
 
 /// One LSTM or GRU node: `steps` rows of `inputs` numbers to `steps` rows of `hidden` a direction.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) steps: usize,
     pub(crate) inputs: usize,
@@ -33,21 +34,21 @@ pub(crate) struct Layer {
     directions: Vec<Direction>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Direction {
     /// From the last row to the first.
     reversed: bool,
     cell: Cell,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Cell {
     Lstm(Projection<{ lstm::GATES }>, Lstm),
     Gru(Projection<{ gru::GATES }>, Gru),
 }
 
 /// What the gates take of a row.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Projection<const G: usize> {
     weights: Packed<G>,
     bias: Vec<Line>,
@@ -79,20 +80,19 @@ impl Layer {
         self.directions.iter().map(|direction| direction.cell.bytes()).sum()
     }
 
-    /// Projects rows: each of `rows` says which row of `x`, and to which row of `projections`.
+    /// Projects those rows of `x` to the same ones of `projections`.
     #[inline(always)]
     pub(crate) fn project<L: Lanes>(
         &self,
         l: L,
         x: &[f32],
-        rows: impl Iterator<Item = (usize, usize)> + Clone,
+        rows: Range<usize>,
         projections: &mut [f32],
     ) {
-        let mut first = 0;
+        let (width, mut first) = (self.projected(), 0);
         for direction in &self.directions {
             let count = direction.cell.projected();
-            let rows =
-                rows.clone().map(|(from, to)| (from * self.inputs, to * self.projected() + first));
+            let rows = rows.clone().map(|row| (row * self.inputs, row * width + first));
             match &direction.cell {
                 Cell::Lstm(projection, _) => projection.project(l, x, rows, projections),
                 Cell::Gru(projection, _) => projection.project(l, x, rows, projections),
@@ -101,16 +101,9 @@ impl Layer {
         }
     }
 
-    /// Takes all steps. The projection of row t is that at `oldest + t`, modulo the steps.
+    /// Takes all steps over their projections.
     #[inline(always)]
-    pub(crate) fn scan<L: Lanes>(
-        &self,
-        l: L,
-        projections: &[f32],
-        oldest: usize,
-        spare: &mut [f32],
-        ends: Ends,
-    ) {
+    pub(crate) fn scan<L: Lanes>(&self, l: L, projections: &[f32], spare: &mut [f32], ends: Ends) {
         let (width, count) = (self.hidden, self.directions.len());
         let (projected, mut first) = (self.projected(), 0);
         let mut state = State::of(spare, self.hidden.div_ceil(LANES));
@@ -121,9 +114,7 @@ impl Layer {
             first = range.end;
             for step in 0..self.steps {
                 let row = if direction.reversed { self.steps - 1 - step } else { step };
-                let slot = oldest + row;
-                let slot = if slot < self.steps { slot } else { slot - self.steps };
-                let projected = &projections[slot * projected..][range.clone()];
+                let projected = &projections[row * projected..][range.clone()];
                 direction.cell.step(l, projected, &mut state, step % 2 == 1);
                 if !ends.y.is_empty() {
                     let at = (row * count + index) * width;

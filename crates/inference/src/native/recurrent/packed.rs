@@ -5,7 +5,7 @@ use crate::native::simd::{LANES, Lanes, Line};
 
 /// The weights of `G` gates, in the order a sum reads them: block of sixteen units, input, gate,
 /// unit. Units that are only there to fill the last block weigh nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Packed<const G: usize> {
     lines: Vec<[Line; G]>,
     inputs: usize,

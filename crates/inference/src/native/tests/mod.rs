@@ -7,7 +7,7 @@ mod operators;
 mod random;
 mod random_nets;
 mod views;
-mod windows;
+pub(crate) mod windows;
 
 use super::Isa;
 use crate::{ModelFile, NativeModel, OrtModel, Output, RuntimeOptions};

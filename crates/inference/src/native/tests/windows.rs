@@ -13,7 +13,7 @@ fn rows(count: usize, features: usize, seed: u64) -> Vec<f32> {
 
 /// Slides the model's window over random rows by those gaps (a row at least is dropped at `None`).
 #[track_caller]
-fn slides(file: &ModelFile, gaps: &[Option<usize>], seed: u64) {
+pub(crate) fn slides(file: &ModelFile, gaps: &[Option<usize>], seed: u64) {
     let mut model = NativeModel::compile(file).unwrap_or_else(|reason| panic!("{reason}"));
     let mut whole = NativeModel::compile(file).unwrap();
     let mut memory = model.memory();

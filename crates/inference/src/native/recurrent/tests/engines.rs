@@ -5,6 +5,7 @@ use super::{Activation, Case, case, numbers, plain};
 use crate::native::NativeModel;
 use crate::native::tests::agrees;
 use crate::native::tests::graphs::{float, int};
+use crate::native::tests::windows::slides;
 use crate::proto::NodeProto;
 use proptest::prelude::*;
 
@@ -39,6 +40,19 @@ fn after(case: &Case, steps: usize, inputs: usize) -> Case {
     case
 }
 
+/// Layers that fit each other.
+fn stack(cases: Vec<Case>) -> Vec<Case> {
+    let steps = cases[0].steps;
+    let mut inputs = cases[0].inputs;
+    let mut stack = Vec::new();
+    for case in cases {
+        let case = after(&tamed(case), steps, inputs);
+        inputs = case.reversed.len() * case.hidden;
+        stack.push(case);
+    }
+    stack
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
@@ -50,15 +64,26 @@ proptest! {
 
     #[test]
     fn stacks_agree(cases in prop::collection::vec(case(), 2..4)) {
-        let steps = cases[0].steps;
-        let mut inputs = cases[0].inputs;
-        let mut stack: Vec<Case> = Vec::new();
-        for case in cases {
-            let case = after(&tamed(case), steps, inputs);
-            inputs = case.reversed.len() * case.hidden;
-            stack.push(case);
-        }
-        agrees(&stacked(&stack), &windows(&stack[0]));
+        let cases = stack(cases);
+        agrees(&stacked(&cases), &windows(&cases[0]));
+    }
+
+    /// A window that slides projects its new rows alone.
+    #[test]
+    fn kept_projections_give_the_bits_of_new_ones(
+        cases in prop::collection::vec(case(), 1..3),
+        gaps in prop::collection::vec(
+            prop_oneof![8 => Just(Some(1)), 1 => Just(None), 3 => (0usize..12).prop_map(Some)],
+            1..40,
+        ),
+        seed in any::<u64>(),
+    ) {
+        let file = if let [case] = &cases[..] {
+            one_layer(&tamed(case.clone()))
+        } else {
+            stacked(&stack(cases))
+        };
+        slides(&file, &gaps, seed);
     }
 }
 

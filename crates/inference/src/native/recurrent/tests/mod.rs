@@ -45,13 +45,10 @@ impl Case {
     }
 }
 
-/// Projects `fresh` rows to where they are kept, and scans from `oldest` on.
+/// Projects all rows, and scans them.
 struct Run<'a> {
     layer: &'a Layer,
     x: &'a [f32],
-    fresh: &'a [(usize, usize)],
-    oldest: usize,
-    projections: &'a mut [f32],
     initial: [&'a [f32]; 2],
     results: &'a mut Results<f32>,
 }
@@ -61,13 +58,14 @@ impl Kernel for Run<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        self.layer.project(l, self.x, self.fresh.iter().copied(), self.projections);
+        let mut projections = vec![f32::NAN; self.layer.steps * self.layer.projected()];
+        self.layer.project(l, self.x, 0..self.layer.steps, &mut projections);
         let Results { y, y_h, y_c } = self.results;
         let [initial_h, initial_c] = self.initial;
         let ends = Ends { initial_h, initial_c, y, y_h, y_c };
         // What a scan works on may hold anything.
         let mut spare = vec![7.0; self.layer.spare()];
-        self.layer.scan(l, self.projections, self.oldest, &mut spare, ends);
+        self.layer.scan(l, &projections, &mut spare, ends);
     }
 }
 
@@ -81,15 +79,11 @@ fn room(case: &Case, steps: usize) -> Results<f32> {
 fn whole(case: &Case, isa: Isa) -> Results<f32> {
     let layer = case.layer(case.steps);
     let mut results = room(case, case.steps);
-    let fresh: Vec<_> = (0..case.steps).map(|row| (row, row)).collect();
     dispatch(
         isa,
         Run {
             layer: &layer,
             x: &case.x,
-            fresh: &fresh,
-            oldest: 0,
-            projections: &mut vec![0.0; case.steps * layer.projected()],
             initial: [&case.initial_h, &case.initial_c],
             results: &mut results,
         },
@@ -104,18 +98,7 @@ fn stepped(case: &Case, isa: Isa) -> Results<f32> {
     let mut all = Results::default();
     for x in case.x.chunks_exact(case.inputs) {
         let mut results = room(case, 1);
-        dispatch(
-            isa,
-            Run {
-                layer: &layer,
-                x,
-                fresh: &[(0, 0)],
-                oldest: 0,
-                projections: &mut vec![0.0; layer.projected()],
-                initial: [&h, &c],
-                results: &mut results,
-            },
-        );
+        dispatch(isa, Run { layer: &layer, x, initial: [&h, &c], results: &mut results });
         all.y.extend(&results.y);
         (h, c) = (results.y_h, results.y_c);
     }
@@ -247,39 +230,6 @@ proptest! {
         for (found, expected) in pairs {
             let slack = 2e-5 * expected.abs().max(1.0);
             prop_assert!((found - expected).abs() <= slack, "{found}, {expected}");
-        }
-    }
-
-    #[test]
-    fn kept_projections_give_the_bits_of_new_ones(
-        case in case(),
-        moves in prop::collection::vec(0usize..6, 1..12),
-    ) {
-        let isa = Isa::best();
-        let layer = case.layer(case.steps);
-        let total: usize = moves.iter().sum();
-        let all = numbers((case.steps + total) * case.inputs, 2.0, &mut 5);
-        let mut kept = vec![f32::NAN; case.steps * layer.projected()];
-        let mut first = 0;
-        let mut fresh = case.steps;
-        for step in std::iter::once(0).chain(moves) {
-            first += step;
-            fresh = if fresh == case.steps && step == 0 { fresh } else { step.min(case.steps) };
-            let x = &all[first * case.inputs..][..case.steps * case.inputs];
-            let place = |row: usize| (row, (first + row) % case.steps);
-            let rows: Vec<_> = (case.steps - fresh..case.steps).map(place).collect();
-            let mut results = room(&case, case.steps);
-            dispatch(isa, Run {
-                layer: &layer,
-                x,
-                fresh: &rows,
-                oldest: first % case.steps,
-                projections: &mut kept,
-                initial: [&case.initial_h, &case.initial_c],
-                results: &mut results,
-            });
-            let expected = whole(&Case { x: x.to_vec(), ..case.clone() }, isa);
-            prop_assert_eq!(bits(&results), bits(&expected));
         }
     }
 }
