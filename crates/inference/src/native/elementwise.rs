@@ -218,16 +218,21 @@ fn each_two<L: Lanes>(l: L, a: L::F, b: L::F, function: impl Fn(f32, f32) -> f32
     l.load(&numbers)
 }
 
+// A loop, and no closure over lanes: a large one is a function without the instructions.
 #[inline(always)]
 pub(crate) fn unary<L: Lanes>(l: L, step: &Unary, arena: &mut [f32]) {
     if step.from == step.to {
         let (lines, _) = arena[step.to.clone()].as_chunks_mut::<LANES>();
-        lines.iter_mut().for_each(|line| l.store(step.op.apply(l, l.load(line)), line));
+        for line in lines {
+            l.store(step.op.apply(l, l.load(line)), line);
+        }
         return;
     }
     let (from, to) = apart(arena, step.from.clone(), step.to.clone());
     let (from, to) = (from.as_chunks::<LANES>().0, to.as_chunks_mut::<LANES>().0);
-    from.iter().zip(to).for_each(|(from, to)| l.store(step.op.apply(l, l.load(from)), to));
+    for (from, to) in from.iter().zip(to) {
+        l.store(step.op.apply(l, l.load(from)), to);
+    }
 }
 
 #[inline(always)]

@@ -66,18 +66,47 @@ impl Step {
         match self {
             Self::Columns(step) => step.run(l, arena, slide),
             Self::Dense(step) => dense::run(l, step, arena),
-            Self::Unary(step) => elementwise::unary(l, step, arena),
-            Self::Binary(step) => elementwise::binary(l, step, arena),
-            Self::Choice(step) => elementwise::choice(l, step, arena),
+            Self::Unary(step) => l.call(On { step, arena }),
+            Self::Binary(step) => l.call(On { step, arena }),
+            Self::Choice(step) => l.call(On { step, arena }),
             Self::Copies(step) => moves::run(step, arena),
-            Self::MatMul(step) => matmul::run(l, step, arena),
-            Self::Rows(step) => rows::run(l, step, arena),
+            Self::MatMul(step) => l.call(On { step, arena }),
+            Self::Rows(step) => l.call(On { step, arena }),
             Self::Forest(step) => {
                 let (input, output) = apart(arena, step.from.clone(), step.to.clone());
                 step.trees.run(input, output);
             }
         }
     }
+}
+
+/// A step as a kernel of its own.
+struct On<'a, S> {
+    step: &'a S,
+    arena: &'a mut [f32],
+}
+
+macro_rules! kernels {
+    ($($step:ty = $run:path;)+) => {
+        $(
+            impl Kernel for On<'_, $step> {
+                type Output = ();
+
+                #[inline(always)]
+                fn run<L: Lanes>(self, lanes: L) {
+                    $run(lanes, self.step, self.arena);
+                }
+            }
+        )+
+    };
+}
+
+kernels! {
+    Unary = elementwise::unary;
+    Binary = elementwise::binary;
+    Choice = elementwise::choice;
+    MatMul = matmul::run;
+    Rows = rows::run;
 }
 
 impl Step {
@@ -113,8 +142,7 @@ impl Kernel for Run<'_> {
     }
 }
 
-/// Runs all steps with these instructions. Never inlined: the kernels of every step and instruction set
-/// are compiled into it, and whoever scores would have them again.
+/// Runs all steps with these instructions. Never inlined: whoever scores would have the kernels again.
 #[inline(never)]
 pub(crate) fn execute(isa: Isa, run: Run<'_>) {
     simd::dispatch(isa, run);

@@ -82,9 +82,13 @@ pub(crate) fn run<L: Lanes>(l: L, step: &Rows, arena: &mut [f32]) {
 
 #[inline(always)]
 fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
-    let highest = total(l, row, Total::Max, from);
+    // Which NaN is the highest is of no account: the sum is NaN wherever there is one.
+    let highest = halves(l, row.fold(l, from, f32::NEG_INFINITY, |best, a| l.max(best, a)), L::max);
     let shift = l.splat(highest);
-    row.map(l, from, to, |a| math::exp(l, l.sub(a, shift)));
+    // A loop, and no closure: a large one is a function without the instructions.
+    for at in (row.start..row.start + row.width).step_by(LANES) {
+        store(l, to, at, math::exp(l, l.sub(load(l, from, at), shift)));
+    }
     let sum = total(l, row, Total::Sum, to);
     if log {
         let shift = l.splat(highest + libm::logf(sum));
@@ -97,7 +101,7 @@ fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
 
 #[inline(always)]
 fn total<L: Lanes>(l: L, row: Row, kind: Total, place: &[f32]) -> f32 {
-    let sum = |lanes: L::F| halves(l, lanes, |a, b| a + b);
+    let sum = |lanes: L::F| halves(l, lanes, L::add);
     let plain = |total, a| l.add(total, a);
     match kind {
         Total::Sum => sum(row.fold(l, place, 0.0, plain)),
@@ -108,11 +112,11 @@ fn total<L: Lanes>(l: L, row: Row, kind: Total, place: &[f32]) -> f32 {
         Total::Max => {
             let best =
                 row.fold(l, place, f32::NEG_INFINITY, |best, a| BinaryOp::Max.apply(l, best, a));
-            halves(l, best, |a, b| if a > b || a.is_nan() { a } else { b })
+            halves(l, best, |l, a, b| BinaryOp::Max.apply(l, a, b))
         }
         Total::Min => {
             let best = row.fold(l, place, f32::INFINITY, |best, a| BinaryOp::Min.apply(l, best, a));
-            halves(l, best, |a, b| if a < b || a.is_nan() { a } else { b })
+            halves(l, best, |l, a, b| BinaryOp::Min.apply(l, a, b))
         }
     }
 }
@@ -184,13 +188,9 @@ pub(crate) fn store<L: Lanes>(l: L, place: &mut [f32], at: usize, value: L::F) {
 
 /// All lanes as one number: halves onto halves.
 #[inline(always)]
-fn halves<L: Lanes>(l: L, lanes: L::F, join: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut numbers = [0.0; LANES];
-    l.store(lanes, &mut numbers);
-    for width in [8, 4, 2, 1] {
-        for lane in 0..width {
-            numbers[lane] = join(numbers[lane], numbers[lane + width]);
-        }
-    }
-    numbers[0]
+fn halves<L: Lanes>(l: L, lanes: L::F, join: impl Fn(L, L::F, L::F) -> L::F) -> f32 {
+    let lanes = join(l, lanes, l.down::<8>(lanes));
+    let lanes = join(l, lanes, l.down::<4>(lanes));
+    let lanes = join(l, lanes, l.down::<2>(lanes));
+    l.first(join(l, lanes, l.down::<1>(lanes)))
 }

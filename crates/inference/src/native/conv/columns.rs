@@ -16,7 +16,7 @@ use super::kernel::{Conv, Fused, put, take};
 use super::lanewise::Lanewise;
 use crate::native::elementwise::{BinaryOp, UnaryOp};
 use crate::native::recurrent;
-use crate::native::simd::{LANES, Lanes};
+use crate::native::simd::{Kernel, LANES, Lanes};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -202,12 +202,14 @@ impl Layer {
     ) {
         let numbers = columns.start * column..columns.end * column;
         match &self.operation {
-            Operation::Conv { from, conv, fused } => conv.run(l, read(*from), out, columns, *fused),
+            Operation::Conv { from, conv, fused } => {
+                l.call(Convolve { conv, x: read(*from), out, columns, fused: *fused });
+            }
             Operation::Lanewise { from, layer, fused } => {
-                layer.run(l, read(*from), out, columns, *fused);
+                l.call(Fold { layer, x: read(*from), out, columns, fused: *fused });
             }
             Operation::Project { from, layer } => {
-                layer.project(l, read(*from), columns.clone(), out);
+                l.call(Project { layer, x: read(*from), out, columns });
             }
             Operation::Same { from } => {
                 out[numbers.clone()].copy_from_slice(&read(*from)[numbers.clone()]);
@@ -219,7 +221,8 @@ impl Layer {
                         Operand::From(source) => &read(*source)[place.clone()],
                         Operand::Column(numbers) => &numbers[..],
                     };
-                    binary(l, *op, side(a), side(b), &mut out[place.clone()]);
+                    let (a, b) = (side(a), side(b));
+                    l.call(Binary { op: *op, a, b, out: &mut out[place.clone()] });
                 }
             }
             Operation::Copy { parts, fill } => {
@@ -232,7 +235,7 @@ impl Layer {
             }
         }
         for op in &self.after {
-            unary(l, *op, &mut out[numbers.clone()]);
+            l.call(Unary { op: *op, numbers: &mut out[numbers.clone()] });
         }
     }
 }
@@ -251,20 +254,91 @@ impl Part {
     }
 }
 
-#[inline(always)]
-fn unary<L: Lanes>(l: L, op: UnaryOp, numbers: &mut [f32]) {
-    for start in (0..numbers.len()).step_by(LANES) {
-        let left = numbers.len() - start;
-        let value = op.apply(l, take(l, numbers, start, left));
-        put(l, value, numbers, start, left);
+struct Convolve<'a> {
+    conv: &'a Conv,
+    x: &'a [f32],
+    out: &'a mut [f32],
+    columns: &'a Range<usize>,
+    fused: Fused,
+}
+
+impl Kernel for Convolve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        self.conv.run(l, self.x, self.out, self.columns, self.fused);
     }
 }
 
-#[inline(always)]
-fn binary<L: Lanes>(l: L, op: BinaryOp, a: &[f32], b: &[f32], out: &mut [f32]) {
-    for start in (0..out.len()).step_by(LANES) {
-        let left = out.len() - start;
-        let value = op.apply(l, take(l, a, start, left), take(l, b, start, left));
-        put(l, value, out, start, left);
+struct Fold<'a> {
+    layer: &'a Lanewise,
+    x: &'a [f32],
+    out: &'a mut [f32],
+    columns: &'a Range<usize>,
+    fused: Fused,
+}
+
+impl Kernel for Fold<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        self.layer.run(l, self.x, self.out, self.columns, self.fused);
+    }
+}
+
+struct Project<'a> {
+    layer: &'a recurrent::Layer,
+    x: &'a [f32],
+    out: &'a mut [f32],
+    columns: &'a Range<usize>,
+}
+
+impl Kernel for Project<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        self.layer.project(l, self.x, self.columns.clone(), self.out);
+    }
+}
+
+struct Unary<'a> {
+    op: UnaryOp,
+    numbers: &'a mut [f32],
+}
+
+impl Kernel for Unary<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        for start in (0..self.numbers.len()).step_by(LANES) {
+            let left = self.numbers.len() - start;
+            let value = self.op.apply(l, take(l, self.numbers, start, left));
+            put(l, value, self.numbers, start, left);
+        }
+    }
+}
+
+struct Binary<'a> {
+    op: BinaryOp,
+    a: &'a [f32],
+    b: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Binary<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        for start in (0..self.out.len()).step_by(LANES) {
+            let left = self.out.len() - start;
+            let value =
+                self.op.apply(l, take(l, self.a, start, left), take(l, self.b, start, left));
+            put(l, value, self.out, start, left);
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::taps::{Geometry, Layout, Positions, Run, Taps};
 use crate::native::elementwise::UnaryOp;
-use crate::native::simd::{LANES, Lanes, Line};
+use crate::native::simd::{Kernel, LANES, Lanes, Line};
 use std::ops::Range;
 
 /// The cheap activations, done before a number is stored.
@@ -156,9 +156,15 @@ impl Conv {
             let Some((runs, mut positions)) = set.taps.patch(index, columns) else { continue };
             match set.taps.even(runs) {
                 // Of the first layer over pairs of price and size.
-                Some(2) => tile.rows::<2>(runs, &mut positions),
-                Some(16) => tile.rows::<16>(runs, &mut positions),
-                Some(32) => tile.rows::<32>(runs, &mut positions),
+                Some(2) => {
+                    l.call(Even::<_, 2, B> { tile: &mut tile, runs, positions: &mut positions })
+                }
+                Some(16) => {
+                    l.call(Even::<_, 16, B> { tile: &mut tile, runs, positions: &mut positions })
+                }
+                Some(32) => {
+                    l.call(Even::<_, 32, B> { tile: &mut tile, runs, positions: &mut positions })
+                }
                 _ => {}
             }
             // As many as keep both multipliers busy, and no more than registers hold.
@@ -188,6 +194,22 @@ struct Tile<'a, L: Lanes, const B: usize> {
     channels: usize,
     block: usize,
     fused: Fused,
+}
+
+/// [`Tile::rows`] as a kernel of its own.
+struct Even<'t, 'a, L: Lanes, const S: usize, const B: usize> {
+    tile: &'t mut Tile<'a, L, B>,
+    runs: &'t [Run],
+    positions: &'t mut Positions,
+}
+
+impl<T: Lanes, const S: usize, const B: usize> Kernel for Even<'_, '_, T, S, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        self.tile.rows::<S>(self.runs, self.positions);
+    }
 }
 
 impl<L: Lanes, const B: usize> Tile<'_, L, B> {

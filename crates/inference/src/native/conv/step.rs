@@ -3,7 +3,7 @@
 use super::columns::{Columns, Turn};
 use crate::native::moves::Copies;
 use crate::native::recurrent::Scan;
-use crate::native::simd::Lanes;
+use crate::native::simd::{Kernel, Lanes};
 use std::ops::Range;
 
 /// What slides from run to run: the window, if it does not stand in the arena's input, and what is
@@ -31,15 +31,16 @@ pub(crate) struct ColumnsStep {
 impl ColumnsStep {
     #[inline(always)]
     pub(crate) fn run<L: Lanes>(&self, l: L, arena: &mut [f32], slide: &mut Slide<'_>) {
-        let Some(own) = self.rings.clone() else {
-            let input = slide.window.unwrap_or(&arena[self.from.clone()]);
-            self.columns.run(l, slide.rings, slide.turn, input);
-            return self.give(l, slide.rings, slide.turn, arena);
+        let (front, rings, turn, window) = match &self.rings {
+            None => (arena, &mut *slide.rings, slide.turn, slide.window),
+            Some(own) => {
+                let (front, rings) = arena.split_at_mut(own.start);
+                (front, &mut rings[..own.len()], Turn::WHOLE, None)
+            }
         };
-        let (front, rings) = arena.split_at_mut(own.start);
-        let rings = &mut rings[..own.len()];
-        self.columns.run(l, rings, Turn::WHOLE, &front[self.from.clone()]);
-        self.give(l, rings, Turn::WHOLE, front);
+        let input = window.unwrap_or(&front[self.from.clone()]);
+        self.columns.run(l, rings, turn, input);
+        self.give(l, rings, turn, front);
     }
 
     #[inline(always)]
@@ -50,7 +51,8 @@ impl ColumnsStep {
         }
         for (layer, scan) in &self.scans {
             let (front, own) = arena.split_at_mut(scan.own);
-            scan.run(l, self.columns.output(*layer, rings, turn), front, own);
+            let projections = self.columns.output(*layer, rings, turn);
+            l.call(ScanStep { scan, projections, front, own });
         }
     }
 
@@ -58,5 +60,21 @@ impl ColumnsStep {
     pub(crate) fn bytes(&self) -> usize {
         let copies: usize = self.outputs.iter().map(|(_, copies)| copies.bytes()).sum();
         self.columns.bytes() + copies
+    }
+}
+
+struct ScanStep<'a> {
+    scan: &'a Scan,
+    projections: &'a [f32],
+    front: &'a [f32],
+    own: &'a mut [f32],
+}
+
+impl Kernel for ScanStep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        self.scan.run(l, self.projections, self.front, self.own);
     }
 }

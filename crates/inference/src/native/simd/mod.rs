@@ -1,7 +1,8 @@
 //! Sixteen float32 at a time, whatever the machine: one kernel text, three widths of register.
 //!
 //! A kernel is generic over [`Lanes`] and `#[inline(always)]` all the way down; [`dispatch`] calls it
-//! inside a function that has the instruction set switched on. Every operation is that of IEEE 754
+//! inside a function that has the instruction set switched on, and so does [`Lanes::call`] from within
+//! another kernel: large ones are functions of their own, or compiling them takes minutes. Every operation is that of IEEE 754
 //! on each lane, `fma` with one rounding, so all instruction sets give the same bits.
 
 mod scalar;
@@ -58,6 +59,14 @@ pub(crate) trait Lanes: Copy {
     /// whole number leaves it there.
     fn exp2_of_bits(self, a: Self::F) -> Self::F;
 
+    /// In the first `BY` lanes (8, 4, 2 or 1) what the next `BY` hold; in the others anything.
+    fn down<const BY: usize>(self, a: Self::F) -> Self::F;
+    /// The first lane.
+    fn first(self, a: Self::F) -> f32;
+
+    /// Runs the kernel in a function of its own that has these instructions.
+    fn call<K: Kernel>(self, kernel: K) -> K::Output;
+
     /// The numbers of `from`, zeros behind them; at most sixteen.
     #[inline(always)]
     fn load_part(self, from: &[f32]) -> Self::F {
@@ -90,11 +99,11 @@ pub(crate) trait Kernel {
 /// If this machine does not have them.
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
-        Isa::Scalar => kernel.run(scalar::Scalar),
+        Isa::Scalar => scalar::Scalar.call(kernel),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => x86::with_avx2(kernel),
+        Isa::Avx2 => x86::Avx2::proven().call(kernel),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => x86::with_avx512(kernel),
+        Isa::Avx512 => x86::Avx512::proven().call(kernel),
         #[cfg(not(target_arch = "x86_64"))]
         other => panic!("{other} on a machine that has no such thing"),
     }

@@ -1,13 +1,15 @@
 //! The twin of the vector registers: arrays.
 #![allow(unsafe_code, reason = "lines are seen as plain numbers")]
 
-use super::{LANES, Lanes, Line};
+use super::{Kernel, LANES, Lanes, Line};
 use std::slice;
 
 /// Any machine.
 #[derive(Clone, Copy)]
 pub(super) struct Scalar;
 
+/// Each lane. Operations are functions of their own here, or every kernel would have sixteen copies
+/// of each: this is the twin to compare with, not the way to be fast.
 #[inline(always)]
 fn each(f: impl Fn(usize) -> f32) -> [f32; LANES] {
     std::array::from_fn(f)
@@ -33,57 +35,72 @@ impl Lanes for Scalar {
         *to = value;
     }
 
+    #[inline(never)]
+    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
+        each(|lane| a[(lane + BY) % LANES])
+    }
+
     #[inline(always)]
+    fn first(self, a: Self::F) -> f32 {
+        a[0]
+    }
+
+    #[inline(never)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(never)]
     fn add(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| a[lane] + b[lane])
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn sub(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| a[lane] - b[lane])
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn mul(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| a[lane] * b[lane])
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn div(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| a[lane] / b[lane])
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         each(|lane| a[lane].mul_add(b[lane], c[lane]))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn max(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn min(self, a: Self::F, b: Self::F) -> Self::F {
         each(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn sqrt(self, a: Self::F) -> Self::F {
         each(|lane| a[lane].sqrt())
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn abs(self, a: Self::F) -> Self::F {
         each(|lane| a[lane].abs())
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn select_less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
         each(|lane| if a[lane] < b[lane] { yes[lane] } else { no[lane] })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn exp2_of_bits(self, a: Self::F) -> Self::F {
         each(|lane| f32::from_bits(a[lane].to_bits().wrapping_add(127) << 23))
     }

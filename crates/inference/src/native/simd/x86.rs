@@ -12,28 +12,37 @@ pub(super) struct Avx2(());
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(());
 
-/// Runs the kernel in a function compiled for AVX2.
-#[inline]
-pub(super) fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-    #[target_feature(enable = "avx2,fma")]
-    fn inner<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run(Avx2(()))
+impl Avx2 {
+    /// # Panics
+    /// If this machine does not have them.
+    #[inline]
+    pub(super) fn proven() -> Self {
+        // The detection is cached: a load and a test.
+        assert!(Isa::Avx2.is_available(), "this machine has no AVX2 with FMA");
+        Self(())
     }
-    assert!(Isa::Avx2.is_available(), "this machine has no AVX2 with FMA");
-    // SAFETY: just checked (the detection is cached: a load and a test).
-    unsafe { inner(kernel) }
 }
 
-/// Runs the kernel in a function compiled for AVX-512.
-#[inline]
-pub(super) fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    fn inner<K: Kernel>(kernel: K) -> K::Output {
-        kernel.run(Avx512(()))
+impl Avx512 {
+    /// # Panics
+    /// If this machine does not have them.
+    #[inline]
+    pub(super) fn proven() -> Self {
+        assert!(Isa::Avx512.is_available(), "this machine has no AVX-512");
+        Self(())
     }
-    assert!(Isa::Avx512.is_available(), "this machine has no AVX-512");
-    // SAFETY: just checked (the detection is cached: a load and a test).
-    unsafe { inner(kernel) }
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
 }
 
 /// Methods that are one intrinsic: of one register, and of each of two.
@@ -73,6 +82,31 @@ impl Lanes for Avx512 {
         min(a, b) = _mm512_min_ps;
         sqrt(a) = _mm512_sqrt_ps;
         abs(a) = _mm512_abs_ps;
+    }
+
+    #[inline(always)]
+    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe {
+            match BY {
+                8 => _mm512_shuffle_f32x4::<0b11_10_11_10>(a, a),
+                4 => _mm512_shuffle_f32x4::<0b01_01_01_01>(a, a),
+                2 => _mm512_permute_ps::<0b11_10_11_10>(a),
+                _ => _mm512_permute_ps::<0b01_01_01_01>(a),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn first(self, a: Self::F) -> f32 {
+        // SAFETY: `self` proves that the machine has the instruction.
+        unsafe { _mm512_cvtss_f32(a) }
+    }
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe { with_avx512(kernel) }
     }
 
     #[inline(always)]
@@ -123,6 +157,32 @@ impl Lanes for Avx2 {
         max(a, b) = _mm256_max_ps;
         min(a, b) = _mm256_min_ps;
         sqrt(a) = _mm256_sqrt_ps;
+    }
+
+    #[inline(always)]
+    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        let low = unsafe {
+            match BY {
+                8 => a[1],
+                4 => _mm256_permute2f128_ps::<0x11>(a[0], a[0]),
+                2 => _mm256_permute_ps::<0b11_10_11_10>(a[0]),
+                _ => _mm256_permute_ps::<0b01_01_01_01>(a[0]),
+            }
+        };
+        [low, low]
+    }
+
+    #[inline(always)]
+    fn first(self, a: Self::F) -> f32 {
+        // SAFETY: `self` proves that the machine has the instruction.
+        unsafe { _mm256_cvtss_f32(a[0]) }
+    }
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe { with_avx2(kernel) }
     }
 
     #[inline(always)]
