@@ -66,6 +66,9 @@ struct ModelSection {
     path: Option<PathBuf>,
     /// What it runs on: `auto`, `native` or `onnxruntime`.
     engine: Option<String>,
+    /// In its place several, the most accurate first: `live` takes the first that is fast enough.
+    #[serde(default)]
+    paths: Vec<PathBuf>,
     /// In its place, a model of a models folder, whose version in use `live` follows.
     watch: Option<PathBuf>,
     /// How often the folder is looked at.
@@ -142,6 +145,8 @@ impl Origin {
 pub struct Config {
     /// The model, if one is named.
     pub model: Option<PathBuf>,
+    /// If there is a choice of them: it and the others, the most accurate first.
+    pub models: Vec<PathBuf>,
     /// In its place, a model of a models folder.
     pub watch: Option<Followed>,
     /// How often such a folder is looked at.
@@ -214,11 +219,18 @@ impl Config {
         if file.book.crossed_messages == Some(0) {
             bail!("config `book.crossed_messages` is 0: 1 is the strictest");
         }
-        let ModelSection { path, watch, watch_interval_ms, engine: said } = &file.model;
-        if path.is_some() && watch.is_some() {
-            bail!("config `model`: path and watch name a model each, wanted one of them");
+        let ModelSection { path, paths, watch, watch_interval_ms, engine: said } = &file.model;
+        if [path.is_some(), !paths.is_empty(), watch.is_some()]
+            .map(usize::from)
+            .iter()
+            .sum::<usize>()
+            > 1
+        {
+            bail!("config `model`: wanted one of path, paths and watch, and found more");
         }
-        let model_path = path.as_ref().map(|path| folder.join(path));
+        let mut models: Vec<_> = paths.iter().map(|path| folder.join(path)).collect();
+        let path = path.as_ref().map(|path| folder.join(path));
+        let model_path = path.or_else(|| models.first().cloned());
         let watch_interval = watch::interval(*watch_interval_ms)?;
         let watch = watch.as_ref().filter(|_| scoring.model.is_none());
         let watch = watch.map(|path| Followed::new(&folder.join(path), watch_interval));
@@ -226,9 +238,13 @@ impl Config {
         let engine = said.transpose()?;
         let origin = |flag: bool, file: bool| if flag { Origin::Flag } else { said_in(file) };
         let is_named = model_path.is_some() || watch.is_some();
+        if scoring.model.is_some() {
+            models.clear();
+        }
         Ok(Self {
             model_origin: origin(scoring.model.is_some(), is_named),
             model: scoring.model.clone().or(model_path),
+            models,
             watch: watch.transpose()?,
             watch_interval,
             engine_origin: origin(scoring.engine.engine.is_some(), engine.is_some()),
@@ -265,6 +281,7 @@ impl Config {
     /// Takes the model of a models folder, named by a flag.
     pub fn follow(&mut self, path: &Path) -> Result<()> {
         self.watch = Some(Followed::new(path, self.watch_interval)?);
+        self.models.clear();
         self.model_origin = Origin::Flag;
         Ok(())
     }

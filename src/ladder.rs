@@ -1,6 +1,11 @@
 //! The ladder of tiers: which models score, by when, and what answers when they do not.
 
-use crate::{books::hex, config::Config, replay, report};
+use crate::{
+    books::hex,
+    config::Config,
+    model::prove::{OverBudget, Proven, Terms, prove},
+    replay, report,
+};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,7 +16,7 @@ use std::{
 };
 use tickhawk_engine::{BreakerOptions, DecisionStage, Haste, Isolated, Scorer, TierOptions};
 use tickhawk_feature::FeaturePlan;
-use tickhawk_inference::{Model, RuntimeOptions, WorkerCommand, WorkerOptions};
+use tickhawk_inference::{Model, ModelFile, RuntimeOptions, WorkerCommand, WorkerOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::Decimal;
 use tickhawk_signal::{ModelId, Policy, Tier};
@@ -110,21 +115,22 @@ pub struct Ladder {
 impl Ladder {
     /// Loads what the config names, to run in this process.
     pub fn load(config: &Config) -> Result<Self> {
-        Self::load_as(config, false)
+        Self::load_as(config, replay::load_model(config), false)
     }
 
-    /// As [`Ladder::load`]; the primary runs in processes of its own if the config says so.
+    /// As [`Ladder::load`]; of several models the first that is fast enough is the primary, and it
+    /// runs in processes of its own if the config says so.
     pub fn load_live(config: &Config) -> Result<Self> {
         let isolation = config.ladder.inference.isolation.as_deref();
         match isolation.unwrap_or("thread") {
-            "thread" => Self::load_as(config, false),
-            "process" => Self::load_as(config, true),
+            "thread" => Self::load_as(config, fast_enough(config), false),
+            "process" => Self::load_as(config, fast_enough(config), true),
             word => bail!("config `inference.isolation` is `{word}`: wanted thread or process"),
         }
     }
 
-    fn load_as(config: &Config, isolated: bool) -> Result<Self> {
-        let primary = replay::load_model(config)?;
+    fn load_as(config: &Config, primary: Result<Model>, isolated: bool) -> Result<Self> {
+        let primary = primary?;
         if let Some(names) = &config.features {
             primary.check_features(names)?;
         }
@@ -198,6 +204,28 @@ impl Ladder {
         let models = self.tiers.iter().filter_map(|tier| tier.scorer.model());
         [Tier::Primary, Tier::Fallback].into_iter().zip(models)
     }
+}
+
+/// The model that the config names or, of several, the first whose p99 here is within the budget.
+fn fast_enough(config: &Config) -> Result<Model> {
+    if config.models.is_empty() {
+        return replay::load_model(config);
+    }
+    let budget_ns = budget_ns("inference.budget_us", config.ladder.inference.budget_us)?;
+    ensure!(
+        budget_ns.is_some(),
+        "config `model.paths` is a choice, and `inference.budget_us` does not say by what"
+    );
+    let options = RuntimeOptions { engine: config.engine, ..RuntimeOptions::default() };
+    let terms = Terms { incumbent: None, budget_ns, options };
+    for path in &config.models {
+        match prove(&ModelFile::read(path)?, &terms) {
+            Ok(Proven { model, .. }) => return Ok(model),
+            Err(error) if error.is::<OverBudget>() => eprintln!("not taken: {error}"),
+            Err(error) => return Err(error),
+        }
+    }
+    bail!("none of the models in config `model.paths` is within `inference.budget_us`")
 }
 
 /// Processes at most: each spins on a core while frames come.

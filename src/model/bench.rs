@@ -2,14 +2,15 @@
 //!
 //! The engines take turns, a block of runs each, so that whatever the host does meets all of them.
 //! A block is timed twice: as a whole, for the ratio, and run by run, for the percentiles, where
-//! each run carries one read of the clock.
+//! each run carries one read of the clock. A model over windows is measured twice on the native
+//! engine: over whole windows, and with one new row a run, as it is run while a feed goes on.
 
 use super::{refused, say};
 use crate::{Outcome, cli::model::BenchModelArgs};
 use anyhow::Result;
 use serde::Serialize;
 use std::io::{self, Write};
-use tickhawk_inference::{Engine, InferenceError, Model, ModelFile, Output, RuntimeOptions};
+use tickhawk_inference::{Engine, InferenceError, Memory, Model, ModelFile, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyHistogram, Percentiles};
 
 /// Blocks an engine's runs are cut into: odd, so that the median of ratios is one of them.
@@ -35,6 +36,7 @@ struct Benched {
 #[derive(Serialize)]
 struct EngineRow {
     engine: String,
+    new_rows: usize,
     runs: u64,
     p50_ns: u64,
     p99_ns: u64,
@@ -72,7 +74,14 @@ fn bench(file: &ModelFile, wanted: Engine, runs: usize) -> Result<Benched, Infer
     for engine in all.into_iter().filter(|engine| wanted == Engine::Auto || wanted == *engine) {
         let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
         match Model::from_file(file, &options).and_then(Contestant::new) {
-            Ok(contestant) => engines.push(contestant),
+            Ok(contestant) => {
+                let slides = engine == Engine::Native && contestant.new_rows > 1;
+                engines.push(contestant);
+                if slides {
+                    let again = Contestant::new(Model::from_file(file, &options)?)?;
+                    engines.push(Contestant { new_rows: 1, ..again });
+                }
+            }
             Err(error) if wanted != Engine::Auto => return Err(error),
             Err(error) => not_measured.push(format!("{engine}: {error}")),
         }
@@ -108,6 +117,9 @@ fn bench(file: &ModelFile, wanted: Engine, runs: usize) -> Result<Benched, Infer
 /// A model on one engine, and what its runs took.
 struct Contestant {
     model: Model,
+    memory: Memory,
+    /// Of the window, in each run.
+    new_rows: usize,
     rows: Vec<Vec<f32>>,
     golden_difference_max: f32,
     histogram: LatencyHistogram,
@@ -118,29 +130,29 @@ struct Contestant {
 impl Contestant {
     fn new(mut model: Model) -> Result<Self, InferenceError> {
         let golden = model.contract().golden().clone();
+        let (mut memory, new_rows) = (model.memory(), model.shape().steps);
         let mut golden_difference_max = 0f32;
         for (input, expected) in golden.inputs.iter().zip(&golden.outputs) {
-            let got = match model.run(input)? {
-                Output::Classes { down, flat, up } => vec![down, flat, up],
-                Output::Value(value) => vec![value],
-            };
+            let got = model.run_with(&mut memory, input, new_rows)?.numbers();
             let apart = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs());
             golden_difference_max = apart.fold(golden_difference_max, f32::max);
         }
         let histogram = LatencyHistogram::new();
         let rows = golden.inputs;
-        Ok(Self { model, rows, golden_difference_max, histogram, block_ns: Vec::new() })
+        let block_ns = Vec::new();
+        Ok(Self { model, memory, new_rows, rows, golden_difference_max, histogram, block_ns })
     }
 
     fn block(&mut self, runs: usize, clock: &Clock) -> Result<(), InferenceError> {
+        let Self { model, memory, new_rows, .. } = self;
         let began = clock.now();
         for row in self.rows.iter().cycle().take(runs) {
-            self.model.run(row)?;
+            model.run_with(memory, row, *new_rows)?;
         }
         self.block_ns.push((clock.now() - began).nanos() as f64 / runs as f64);
         let mut began = clock.now();
         for row in self.rows.iter().cycle().take(runs) {
-            self.model.run(row)?;
+            model.run_with(memory, row, *new_rows)?;
             let ended = clock.now();
             self.histogram.record(ended - began);
             began = ended;
@@ -158,6 +170,7 @@ impl Contestant {
         let Percentiles { p50_ns, p99_ns, max_ns, .. } = took;
         EngineRow {
             engine: self.model.engine().to_owned(),
+            new_rows: self.new_rows,
             runs: self.histogram.sample_count(),
             p50_ns,
             p99_ns,
@@ -192,11 +205,13 @@ impl Benched {
             "engine (ns a run)", "runs", "p50", "p99", "max", "golden +-", "bytes"
         )?;
         for row in &self.engines {
+            let slides = row.new_rows < self.steps;
+            let engine = if slides { format!("{}, 1 row", row.engine) } else { row.engine.clone() };
             let memory = row.memory_bytes.map_or("?".to_owned(), |bytes| bytes.to_string());
             write!(
                 out,
                 "{:<22} {:>9} {:>9} {:>9} {:>9} {:>10.1e} {memory:>10}",
-                row.engine, row.runs, row.p50_ns, row.p99_ns, row.max_ns, row.golden_difference_max
+                engine, row.runs, row.p50_ns, row.p99_ns, row.max_ns, row.golden_difference_max
             )?;
             match &row.ratio {
                 None => writeln!(out)?,

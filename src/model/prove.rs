@@ -65,12 +65,13 @@ fn check_features(names: &[String]) -> Result<(), FeatureError> {
 /// The percentiles of the best round over the model's own golden rows.
 fn measure(model: &mut Model, clock: &Clock) -> Result<Percentiles, InferenceError> {
     let rows = model.contract().golden().inputs.clone();
+    let (mut memory, steps) = (model.memory(), model.shape().steps);
     let mut best: Option<Percentiles> = None;
     for _ in 0..ROUNDS {
         let mut histogram = LatencyHistogram::new();
         for row in rows.iter().cycle().take(ROUND_RUNS) {
             let began = clock.now();
-            model.run(row)?;
+            model.run_with(&mut memory, row, steps)?;
             histogram.record(clock.now() - began);
         }
         let took = histogram.percentiles().expect("a round has runs");

@@ -10,8 +10,10 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Output},
+    thread,
+    time::Duration,
 };
-use tickhawk_inference::Store;
+use tickhawk_inference::{Store, example};
 
 /// Features that have a value from the first frame on, so that every frame is scored.
 const FEATURES: [&str; 4] = ["obi_3", "obi_5", "obi_10", "queue_imbalance"];
@@ -58,10 +60,14 @@ struct Feed {
 impl Live {
     /// Starts with `first` as the version in use.
     fn start(folder: &Path, first: &[u8], config: &str) -> Self {
+        Store::new(folder.join("models")).place("obi", "1", first).unwrap();
+        let watch = "[model]\nwatch = \"models/obi\"\nwatch_interval_ms = 10\n";
+        Self::start_with(folder, &format!("{watch}{config}"))
+    }
+
+    fn start_with(folder: &Path, config: &str) -> Self {
         let store = Store::new(folder.join("models"));
-        store.place("obi", "1", first).unwrap();
-        let text = format!("[model]\nwatch = \"models/obi\"\nwatch_interval_ms = 10\n{config}");
-        fs::write(folder.join("live.toml"), text).unwrap();
+        fs::write(folder.join("live.toml"), config).unwrap();
         let served = Served::start(&["--venue", "okx", "--seconds", "3600", "--pace", "4"]);
         let mut live = served.client("live", "okx", "BTC-USDT");
         live.arg("--config").arg(folder.join("live.toml"));
@@ -170,6 +176,33 @@ fn a_bad_version_is_refused_and_the_one_in_use_goes_on() {
     assert_eq!((report.counts.swaps, report.counts.failed), (3, 0), "{err}");
     assert_eq!(report.feed.missed_frames, 0, "{err}");
     verify(&folder.path().join("record"));
+}
+
+#[test]
+fn the_most_accurate_model_that_fits_the_budget_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    // 4,096 x 50 values: no machine so much as reads their weights within the budget.
+    let names: Vec<String> = (1..=50).map(|level| format!("bid_qty_{level}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    fs::write(folder.path().join("best.onnx"), example::classifier(&names, 4_096)).unwrap();
+    fs::write(folder.path().join("good.onnx"), version(1)).unwrap();
+    let budget = "[inference]\nbudget_us = 100\n";
+    let models = "[model]\npaths = [\"best.onnx\", \"good.onnx\"]\n";
+    let mut live = Live::start_with(folder.path(), &format!("{models}{budget}"));
+    let refused = live.says(&["not taken", "best.onnx"]);
+    assert!(refused.contains("its budget is 100.00 µs"), "{refused}");
+    live.says(&["model good"]);
+    let signals = folder.path().join("signals");
+    while fs::read_to_string(&signals).is_ok_and(|lines| lines.is_empty()) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (report, err) = live.end();
+    assert!(report.counts.signals > 0, "{err}");
+    verify(&folder.path().join("record"));
+    // Whoever waits for every answer takes the first.
+    let config = folder.path().join("live.toml");
+    let (out, _) = crate::tickhawk_ends(0, &["check", "--config", config.to_str().unwrap()]);
+    assert!(out.contains("best.onnx"), "{out}");
 }
 
 #[test]

@@ -21,16 +21,16 @@ enum Disturbance {
     Ask(f32),
 }
 
-/// Rounds of each of the two tests; `TICKHAWK_CHAOS_ROUNDS` asks for another number.
-fn rounds() -> u32 {
-    env::var("TICKHAWK_CHAOS_ROUNDS").map_or(30, |rounds| rounds.parse().unwrap())
+/// Rounds of a test; `TICKHAWK_CHAOS_ROUNDS` asks for another number than is usual.
+pub fn rounds(usual: u32) -> u32 {
+    env::var("TICKHAWK_CHAOS_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
     /// A number below `bound`, from splitmix64.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -57,7 +57,7 @@ fn survives(command: WorkerCommand, file: &ModelFile, own: &mut Model, kinds: &[
     let mut next = answers_again(&mut worker, own, 0);
     let open = descriptors();
     let in_flight_max = worker.slot_count() as u64;
-    for round in 0..rounds() {
+    for round in 0..rounds(30) {
         let kind = kinds[chance.below(kinds.len() as u64) as usize];
         let before = worker.counts();
         traffic(&mut worker, own, chance.below(200), &mut next);

@@ -2,9 +2,16 @@
 //! Without the arguments or the variable that ask for it, these tests do nothing.
 
 use super::harness::{model, patient, tickhawk};
-use std::{env, io::Write, os::unix::process::parent_id, path::Path, process, thread};
+use std::{
+    env, fs, hint,
+    io::Write,
+    os::unix::process::parent_id,
+    path::{Path, PathBuf},
+    process, thread,
+    time::Duration,
+};
 use tickhawk_inference::{
-    Loaded, Model, Output, RuntimeOptions, Worker, WorkerCommand, serve_runs,
+    InferenceError, Loaded, Model, Output, RuntimeOptions, Worker, WorkerCommand, serve_runs,
 };
 
 /// What a request's first value makes the misbehaving worker do.
@@ -20,12 +27,23 @@ pub const MODEL: &str = "models/mlp/1/model.onnx";
 /// Asks a process of this program to be a parent.
 const PARENT: &str = "TICKHAWK_TEST_PARENT";
 
+/// How long the worker of [`led_astray`] takes for an answer while it is to be slow.
+pub const SLOW: Duration = Duration::from_millis(60);
+
 /// This program, as the worker below. Behind `--` the arguments are names of tests, of which there
 /// are none.
 pub fn misbehaving() -> WorkerCommand {
     let args = ["entries::worker_entry", "--exact", "--nocapture", "--"];
     let args = args.iter().map(Into::into).collect();
     WorkerCommand { program: env::current_exe().unwrap(), args }
+}
+
+/// As [`misbehaving`], of the folder's `model.onnx`. What it does is said in the folder's file
+/// `mischief`; it says who it is in `process`.
+pub fn led_astray(folder: &Path) -> WorkerCommand {
+    let mut command = misbehaving();
+    command.args.extend(["--folder".into(), folder.into()]);
+    command
 }
 
 #[test]
@@ -36,26 +54,61 @@ fn worker_entry() {
         args.get(at + 1).cloned()
     };
     let Some((segment, parent)) = value("--segment").zip(value("--parent")) else { return };
-    let served = serve_runs(&segment, parent.parse().unwrap(), || {
-        let mut model = Model::load(MODEL, &RuntimeOptions::default())?;
-        Ok(Loaded {
-            shape: model.shape(),
-            kind: model.kind(),
-            sha256: model.sha256().to_owned(),
-            engine: model.engine().to_owned(),
-            run: move |input: &[f32]| match input[0] {
-                HANG => loop {
-                    std::hint::spin_loop();
-                },
+    let parent = parent.parse().unwrap();
+    match value("--folder").map(PathBuf::from) {
+        None => serve(&segment, parent, Path::new(MODEL), |mut model| {
+            move |input: &[f32]| match input[0] {
+                HANG => hang(),
                 ABORT => process::abort(),
                 EXIT => process::exit(0),
                 NAN => Ok(Output::Value(f32::NAN)),
                 FAIL => model.run(&[]),
                 _ => model.run(input),
-            },
+            }
+        }),
+        Some(folder) => serve(&segment, parent, &folder.join("model.onnx"), |mut model| {
+            fs::write(folder.join("process"), process::id().to_string()).unwrap();
+            let mischief = folder.join("mischief");
+            move |input: &[f32]| {
+                match fs::read_to_string(&mischief).unwrap().as_str() {
+                    "hang" => hang(),
+                    "abort" => process::abort(),
+                    "exit" => process::exit(0),
+                    "nan" => return Ok(Output::Value(f32::NAN)),
+                    "fail" => return model.run(&[]),
+                    "slow" => thread::sleep(SLOW),
+                    _ => {}
+                }
+                model.run(input)
+            }
+        }),
+    }
+}
+
+/// Serves the model at the path, as `astray` runs it.
+fn serve<R: FnMut(&[f32]) -> Result<Output, InferenceError>>(
+    segment: &str,
+    parent: u32,
+    path: &Path,
+    astray: impl FnOnce(Model) -> R,
+) {
+    let load = || {
+        let model = Model::load(path, &RuntimeOptions::default())?;
+        Ok(Loaded {
+            shape: model.shape(),
+            kind: model.kind(),
+            sha256: model.sha256().to_owned(),
+            engine: model.engine().to_owned(),
+            run: astray(model),
         })
-    });
-    served.unwrap();
+    };
+    serve_runs(segment, parent, load).unwrap();
+}
+
+fn hang() -> ! {
+    loop {
+        hint::spin_loop();
+    }
 }
 
 /// This program, as the parent below.

@@ -4,6 +4,7 @@
 mod chaos;
 mod entries;
 mod harness;
+mod ladder;
 mod parent;
 
 use harness::{

@@ -8,11 +8,11 @@ use libloading::{Library, Symbol};
 use ort::AsPointer;
 use ort::session::Session;
 use ort::sys::{
-    ONNXTensorElementDataType, ORT_API_VERSION, OrtAllocatorType, OrtApi, OrtApiBase, OrtIoBinding,
-    OrtMemType, OrtMemoryInfo, OrtStatusPtr, OrtValue,
+    ONNXTensorElementDataType, ORT_API_VERSION, OrtAllocatorType, OrtApi, OrtApiBase, OrtMemType,
+    OrtMemoryInfo, OrtStatusPtr, OrtValue,
 };
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
 
@@ -90,30 +90,31 @@ impl Drop for Buffer {
     }
 }
 
-/// A buffer of our own and ONNX Runtime's view of it.
-struct Bound {
-    buffer: Buffer,
-    value: *mut OrtValue,
-}
-
-impl Bound {
-    fn new(port: &Port) -> Self {
-        Self { buffer: Buffer::new(port.values()), value: ptr::null_mut() }
-    }
-}
-
-/// A session whose inputs and outputs are bound to buffers of our own.
+/// One side of a session: buffers of our own, ONNX Runtime's views of them, and their names, each
+/// in a list as a run takes it.
 ///
-/// Invariant: every pointer is null or was made by `api` for `session`, is released once, in
-/// `drop`, before the session and the buffers it refers to; the buffers never move. ONNX Runtime
-/// touches the buffers only inside [`Binding::run`], which holds the one `&mut`.
+/// Invariant: `pointers` are those of `names`; each value was made by the binding's `api` over the
+/// buffer of the same index.
+#[derive(Default)]
+struct Side {
+    buffers: Vec<Buffer>,
+    values: Vec<*mut OrtValue>,
+    pointers: Vec<*const c_char>,
+    names: Vec<CString>,
+}
+
+/// A session whose inputs and outputs are buffers of our own. It is run by the plain call, with the
+/// values it was given once: an `IoBinding` costs some percent more.
+///
+/// Invariant: what a pointer points to is released once, in `drop`, before the session and the
+/// buffers it refers to; the buffers never move. ONNX Runtime touches the buffers only inside
+/// [`Binding::run`], which holds the one `&mut`.
 pub(crate) struct Binding {
     api: &'static OrtApi,
     memory: *mut OrtMemoryInfo,
-    io: *mut OrtIoBinding,
     session: Session,
-    inputs: Vec<Bound>,
-    outputs: Vec<Bound>,
+    inputs: Side,
+    outputs: Side,
 }
 
 // SAFETY: ONNX Runtime ties none of these objects to the thread that made them, and the binding
@@ -143,45 +144,32 @@ impl Port<'_> {
 impl Binding {
     /// Binds float32 buffers of zeros to the session's inputs and outputs.
     pub(crate) fn new(session: Session, inputs: &[Port], outputs: &[Port]) -> Result<Self, String> {
-        let mut binding = Self {
-            api: ort::api(),
-            memory: ptr::null_mut(),
-            io: ptr::null_mut(),
-            session,
-            inputs: inputs.iter().map(Bound::new).collect(),
-            outputs: outputs.iter().map(Bound::new).collect(),
-        };
-        binding.bind(inputs, outputs)?;
-        Ok(binding)
-    }
-
-    fn bind(&mut self, inputs: &[Port], outputs: &[Port]) -> Result<(), String> {
-        let api = self.api;
+        let (api, memory) = (ort::api(), ptr::null_mut());
+        let (none, nothing) = (Side::default(), Side::default());
+        let mut binding = Self { api, memory, session, inputs: none, outputs: nothing };
         // SAFETY: the out pointer is valid; the result is released in `drop`.
         check(unsafe {
             (api.CreateCpuMemoryInfo)(
                 OrtAllocatorType::OrtDeviceAllocator,
                 OrtMemType::OrtMemTypeDefault,
-                &mut self.memory,
+                &mut binding.memory,
             )
         })?;
-        // SAFETY: the session is live and the out pointer valid; released in `drop`.
-        check(unsafe { (api.CreateIoBinding)(self.session.ptr().cast_mut(), &mut self.io) })?;
-        for (index, port) in inputs.iter().enumerate() {
-            let name = port.c_name()?;
-            let value = self.tensor(&self.inputs[index].buffer, &port.dims)?;
-            self.inputs[index].value = value;
-            // SAFETY: all three are live; the name is copied.
-            check(unsafe { (api.BindInput)(self.io, name.as_ptr(), value) })?;
+        for port in inputs {
+            let value = binding.value(port)?;
+            binding.inputs.add(value);
         }
-        for (index, port) in outputs.iter().enumerate() {
-            let name = port.c_name()?;
-            let value = self.tensor(&self.outputs[index].buffer, &port.dims)?;
-            self.outputs[index].value = value;
-            // SAFETY: all three are live; the name is copied.
-            check(unsafe { (api.BindOutput)(self.io, name.as_ptr(), value) })?;
+        for port in outputs {
+            let value = binding.value(port)?;
+            binding.outputs.add(value);
         }
-        Ok(())
+        Ok(binding)
+    }
+
+    fn value(&self, port: &Port) -> Result<(CString, Buffer, *mut OrtValue), String> {
+        let (name, buffer) = (port.c_name()?, Buffer::new(port.values()));
+        let value = self.tensor(&buffer, &port.dims)?;
+        Ok((name, buffer, value))
     }
 
     /// A tensor over the whole of `buffer`.
@@ -206,7 +194,7 @@ impl Binding {
     /// The values the next run reads at the input of this index.
     #[inline]
     pub(crate) fn input_mut(&mut self, index: usize) -> &mut [f32] {
-        let buffer = &self.inputs[index].buffer;
+        let buffer = &self.inputs.buffers[index];
         // SAFETY: the buffer holds `len` initialised floats, and ONNX Runtime does not touch it
         // while `self` is borrowed.
         unsafe { slice::from_raw_parts_mut(buffer.start.as_ptr(), buffer.len) }
@@ -215,7 +203,7 @@ impl Binding {
     /// The values the last run wrote at the output of this index.
     #[inline]
     pub(crate) fn output(&self, index: usize) -> &[f32] {
-        let buffer = &self.outputs[index].buffer;
+        let buffer = &self.outputs.buffers[index];
         // SAFETY: as in `input_mut`.
         unsafe { slice::from_raw_parts(buffer.start.as_ptr(), buffer.len) }
     }
@@ -224,23 +212,40 @@ impl Binding {
     #[inline]
     pub(crate) fn run(&mut self) -> Result<(), String> {
         let session = self.session.ptr().cast_mut();
-        // SAFETY: session and binding are live and used by this thread alone; no run options means
-        // the default ones.
-        check(unsafe { (self.api.RunWithBinding)(session, ptr::null(), self.io) })
+        let (inputs, outputs) = (&self.inputs, &mut self.outputs);
+        // SAFETY: session, names and values are live and used by this thread alone, and each list is as
+        // long as said; no run options means the default ones. Outputs that are there are written
+        // to, and none is put in their place.
+        check(unsafe {
+            (self.api.Run)(
+                session,
+                ptr::null(),
+                inputs.pointers.as_ptr(),
+                inputs.values.as_ptr().cast(),
+                inputs.values.len(),
+                outputs.pointers.as_ptr(),
+                outputs.values.len(),
+                outputs.values.as_mut_ptr(),
+            )
+        })
+    }
+}
+
+impl Side {
+    fn add(&mut self, (name, buffer, value): (CString, Buffer, *mut OrtValue)) {
+        // What a `CString` points to does not move with it.
+        self.pointers.push(name.as_ptr());
+        self.names.push(name);
+        self.buffers.push(buffer);
+        self.values.push(value);
     }
 }
 
 impl Drop for Binding {
     fn drop(&mut self) {
-        if !self.io.is_null() {
+        for value in self.inputs.values.iter().chain(&self.outputs.values) {
             // SAFETY: live, and released only here.
-            unsafe { (self.api.ReleaseIoBinding)(self.io) };
-        }
-        for bound in self.inputs.iter().chain(&self.outputs) {
-            if !bound.value.is_null() {
-                // SAFETY: live, and released only here, after the binding that refers to it.
-                unsafe { (self.api.ReleaseValue)(bound.value) };
-            }
+            unsafe { (self.api.ReleaseValue)(*value) };
         }
         if !self.memory.is_null() {
             // SAFETY: live, and released only here, after the values that refer to it.
