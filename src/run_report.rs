@@ -1,5 +1,7 @@
 //! The report of a run: replayed or live.
 
+mod tiers;
+
 use crate::{
     challenger::ChallengerRow,
     config::Config,
@@ -10,14 +12,12 @@ use crate::{
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
-use tickhawk_engine::{
-    DecisionStage, InstrumentReport, LinkReport, MarketStage, Scorer, ThreadedOutcome, TierCounts,
-};
+use tickhawk_engine::{DecisionStage, InstrumentReport, LinkReport, MarketStage, ThreadedOutcome};
 use tickhawk_feed::ClientCounts;
 use tickhawk_inference::Model;
 use tickhawk_latency::LatencyReport;
-use tickhawk_signal::{ModelId, Tier};
 use tickhawk_venue::Venue;
+use tiers::TierRow;
 
 /// What `replay` and `live` report. `docs/outputs.md` explains every key.
 #[derive(Serialize)]
@@ -45,22 +45,6 @@ struct ModelRow {
     label: String,
     horizon_ms: u64,
     features: Vec<String>,
-}
-
-/// What one tier did.
-#[derive(Serialize)]
-struct TierRow {
-    tier: Tier,
-    model: String,
-    version: String,
-    engine: Option<String>,
-    runs: u64,
-    answered: u64,
-    late: u64,
-    failed: u64,
-    skipped: u64,
-    repeated: u64,
-    opened: u64,
 }
 
 #[derive(Serialize)]
@@ -217,26 +201,6 @@ impl ModelRow {
     }
 }
 
-impl TierRow {
-    fn all(decision: &DecisionStage, names: &ModelNames) -> Vec<Self> {
-        let names = names.lock();
-        let row = |(tier, id, scorer, counts): (Tier, ModelId, &Scorer, TierCounts)| Self {
-            tier,
-            model: names[&id].name.clone(),
-            version: names[&id].version.clone(),
-            engine: scorer.model().map(|model| model.engine().to_owned()),
-            runs: counts.runs,
-            answered: counts.answered,
-            late: counts.late,
-            failed: counts.failed,
-            skipped: counts.skipped,
-            repeated: counts.repeated,
-            opened: counts.opened,
-        };
-        decision.tiers().map(row).collect()
-    }
-}
-
 impl CountsRow {
     fn new(market: &MarketStage, decision: &DecisionStage) -> Self {
         let (decoder, counts) = (market.decoder_counts(), decision.counts());
@@ -347,21 +311,8 @@ impl fmt::Display for RunReport {
             "\n{} inputs, {} frames, {} signals; {} frames while warming up, {} failed\n",
             counts.inputs, counts.frames, counts.signals, counts.warming, counts.failed
         )?;
-        if let [_, _, ..] = self.tiers.as_slice() {
-            for tier in &self.tiers {
-                writeln!(
-                    f,
-                    "{:<8} {} {}: {} answers in {} runs; {} late, {} failed, {} skipped",
-                    tier.tier.as_str(),
-                    tier.model,
-                    tier.version,
-                    tier.answered,
-                    tier.runs,
-                    tier.late,
-                    tier.failed,
-                    tier.skipped
-                )?;
-            }
+        if self.tiers.len() > 1 || self.tiers.iter().any(TierRow::is_isolated) {
+            self.tiers.iter().try_for_each(|tier| write!(f, "{tier}"))?;
             writeln!(f)?;
         }
         if let Some(feed) = &self.feed {

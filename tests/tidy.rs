@@ -139,6 +139,7 @@ fn every_output_key_is_documented() {
         "crates/signal/src/line.rs",
         "crates/latency/src/report.rs",
         "src/run_report.rs",
+        "src/run_report/tiers.rs",
         "src/recording_run.rs",
         "src/verify.rs",
         "src/books.rs",

@@ -77,6 +77,7 @@ fn worker_entry() {
                     "nan" => return Ok(Output::Value(f32::NAN)),
                     "fail" => return model.run(&[]),
                     "slow" => thread::sleep(SLOW),
+                    "meet" => meet(&folder),
                     _ => {}
                 }
                 model.run(input)
@@ -103,6 +104,18 @@ fn serve<R: FnMut(&[f32]) -> Result<Output, InferenceError>>(
         })
     };
     serve_runs(segment, parent, load).unwrap();
+}
+
+/// Waits until another worker waits here too.
+fn meet(folder: &Path) {
+    fs::write(folder.join(format!("met-{}", process::id())), "").unwrap();
+    let met = || {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("met-")).count()
+    };
+    while met() < 2 {
+        thread::yield_now();
+    }
 }
 
 fn hang() -> ! {

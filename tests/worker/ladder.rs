@@ -5,11 +5,12 @@
 use super::chaos::{Chance, rounds};
 use super::entries::led_astray;
 use super::harness::{
-    ANSWER_WITHIN, Deadline, descriptors, impatient, model, nothing_left, one_at_a_time, pid,
-    wait_until,
+    ANSWER_WITHIN, Deadline, descriptors, impatient, model, nothing_left, one_at_a_time, patient,
+    pid, wait_until,
 };
 use rustix::process::{Signal as Kill, kill_process};
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -18,13 +19,14 @@ use std::{
 };
 use tickhawk_capture::{RecordKind, Session};
 use tickhawk_engine::{
-    BreakerOptions, DecisionStage, Haste, Input, Isolated, Listener, MarketOptions, MarketStage,
-    Notice, Observer, Record, Scored, Scorer, Source, ThreadedOptions, TierOptions, run_threaded,
+    BreakerOptions, DecisionStage, Haste, Input, Isolated, Listener, MarketOptions, MarketSink,
+    MarketStage, Notice, Observer, Popped, Record, Scored, Scorer, Source, ThreadedOptions,
+    TierOptions, run_threaded,
 };
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, WorkerOptions, example};
 use tickhawk_latency::{Clock, LatencyHistogram};
-use tickhawk_market::{ConnectionId, UnixNanos};
+use tickhawk_market::{ConnectionId, InstrumentId, UnixNanos};
 use tickhawk_signal::{Policy, Signal, Tier};
 use tickhawk_venue::Venue;
 
@@ -235,6 +237,54 @@ fn the_next_tier_answers_whatever_becomes_of_the_worker() {
     nothing_left();
     let mappings = fs::read_to_string("/proc/self/maps").unwrap();
     assert!(!mappings.contains("/dev/shm/tickhawk-"), "{mappings}");
+}
+
+#[test]
+fn processes_work_side_by_side_on_frames_that_waited_together() {
+    let _alone = one_at_a_time();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    fs::write(&path, example::classifier(&FEATURES, 1)).unwrap();
+    // Neither answers before both were asked.
+    fs::write(folder.path().join("mischief"), "meet").unwrap();
+    let isolated = Isolated::start(model(&path).1, 2, &led_astray(folder.path()), &patient());
+    let tier = TierOptions {
+        budget_ns: Some(ANSWER_WITHIN.as_nanos() as u64),
+        ..TierOptions::new(
+            Scorer::Isolated(Box::new(isolated.unwrap())),
+            Policy::new(0.2, 0.05).unwrap(),
+        )
+    };
+    let (clock, plan) = (Clock::new(), FEATURES.map(str::to_owned));
+    let mut stage = DecisionStage::tiered(vec![tier], &plan, Haste::Live, clock.clone()).unwrap();
+    // The newest frames of a recording of two instruments.
+    let never = AtomicBool::new(false);
+    let (mut source, mut market) = (Again::new(Duration::ZERO, &never), market(&clock));
+    let mut frames = Newest::default();
+    while frames.0.len() < 2 {
+        let Record { connection, received_at, input } = source.next_record().unwrap().unwrap();
+        market.step(connection, received_at, clock.now(), input, &mut frames);
+    }
+    let batch: Vec<_> =
+        frames.0.values().map(|frame| Popped { frame: *frame, popped_mono: clock.now() }).collect();
+    let mut own = model(&path).1;
+    let mut answered = 0;
+    stage.step_batch(&batch, |frame, scored| {
+        let signal = scored.signal.expect("its process answers");
+        assert_eq!(signal.score, own.run(frame.features()).unwrap().score());
+        answered += 1;
+    });
+    assert_eq!(answered, 2);
+}
+
+/// The newest frame of each instrument.
+#[derive(Default)]
+struct Newest(BTreeMap<InstrumentId, FeatureFrame>);
+
+impl MarketSink for Newest {
+    fn frame(&mut self, frame: &FeatureFrame) {
+        self.0.insert(frame.instrument(), *frame);
+    }
 }
 
 /// Ends the source, however the thread that has it ends.

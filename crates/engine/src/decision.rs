@@ -10,6 +10,7 @@
 //! and written down; a replay of a recording repeats it. Where there is none to repeat, a stage with
 //! [`Haste::Patient`] waits for every answer, and what it concludes depends on nothing but frames.
 
+mod batch;
 mod breaker;
 mod carried;
 mod isolated;
@@ -17,6 +18,7 @@ mod swap;
 mod tier;
 mod tried;
 
+pub use batch::Popped;
 pub use breaker::BreakerOptions;
 pub use isolated::{Isolated, IsolatedError};
 pub use swap::{Swap, SwapError, Swaps};
@@ -175,17 +177,6 @@ impl DecisionStage {
         self.rungs.iter().all(|rung| !rung.is_stateful)
     }
 
-    /// Takes a frame that is not to be scored, since a newer one of its instrument waits.
-    ///
-    /// # Panics
-    /// As [`DecisionStage::step`].
-    pub fn pass(&mut self, frame: &FeatureFrame) -> Scored {
-        let swapped = self.swap_offered();
-        self.follow(frame);
-        self.counts.superseded += 1;
-        Scored { signal: None, choice: Choice { ran: 0, swapped } }
-    }
-
     /// Puts the model on its rung; what stood there goes to [`Swaps::retired`].
     #[cold]
     pub fn replace(&mut self, swap: Swap) {
@@ -245,9 +236,9 @@ impl DecisionStage {
         Some(what)
     }
 
-    /// Brings what is carried up to the frame; its instrument's index.
+    /// Brings what is carried up to the frame.
     #[inline]
-    fn follow(&mut self, frame: &FeatureFrame) -> usize {
+    fn follow(&mut self, frame: &FeatureFrame) {
         assert_eq!(frame.features().len(), self.features, "frames are of the plan");
         self.counts.frames += 1;
         let index = frame.instrument().index();
@@ -255,12 +246,18 @@ impl DecisionStage {
             self.add_instruments(index + 1);
         }
         self.counts.missed += self.instruments[index].follow(frame, &self.rungs);
-        index
     }
 
     #[inline]
     fn take(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos, by: By) -> Scored {
-        let instrument = self.follow(frame);
+        self.follow(frame);
+        self.score(frame, popped_mono, by)
+    }
+
+    /// Scores a frame that what is carried was brought up to.
+    #[inline]
+    fn score(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos, by: By) -> Scored {
+        let instrument = frame.instrument().index();
         let mut choice = Choice::default();
         let mut warming = true;
         let mut now = popped_mono;
@@ -304,7 +301,7 @@ impl DecisionStage {
             return Tried::Skipped;
         }
         // What is carried is carried from the epoch's first frame on, before anyone may hear of it.
-        if !carried.is_full() || !(ready || rung.is_stateful) {
+        if carried.rows().is_none() || !(ready || rung.is_stateful) {
             return Tried::Warming;
         }
         if matches!(by, By::Haste) && self.haste == Haste::Live && !rung.breaker.allows(*now) {

@@ -37,8 +37,8 @@ mod threaded;
 pub use challenger::{Agreement, Challenged, Challenger, Frames};
 pub use cores::{CoreError, allowed_cores, give_way, pin_to_core};
 pub use decision::{
-    BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Isolated, IsolatedError, Scored,
-    Scorer, Swap, SwapError, Swaps, TierCounts, TierError, TierOptions,
+    BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Isolated, IsolatedError, Popped,
+    Scored, Scorer, Swap, SwapError, Swaps, TierCounts, TierError, TierOptions,
 };
 pub use inline::Inline;
 pub use instrument::{InstrumentReport, TickSource};

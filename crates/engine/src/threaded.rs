@@ -1,8 +1,8 @@
 //! Both stages on threads of their own, the ring between them, a bounded queue to the writer.
 
 use crate::{
-    CoreError, DecisionStage, Frames, Listener, MarketSink, MarketStage, Notice, Observer, Record,
-    Source, Want, pin_to_core,
+    CoreError, DecisionStage, Frames, Listener, MarketSink, MarketStage, Notice, Observer, Popped,
+    Record, Source, Want, pin_to_core,
 };
 use crossbeam_queue::ArrayQueue;
 use std::{
@@ -19,7 +19,7 @@ use tickhawk_book::Book;
 use tickhawk_feature::{FRAME_WORDS, FeatureFrame};
 use tickhawk_handoff::{GatedWriter, Geometry, HeapRegion, Pop, Reader, Writer, gated, lossy};
 use tickhawk_market::{
-    BookUpdate, ConnectionId, InstrumentId, MonoNanos, Scale, StaleCause, Trade, UnixNanos,
+    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
 };
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
@@ -201,8 +201,7 @@ fn run_market<S: Source>(
     }
 }
 
-/// The inference thread. Frames that wait are taken off the ring together, up to `max_batch`; of
-/// those of one instrument only the newest is scored, where the models allow it.
+/// The inference thread. Frames that wait are taken off the ring together, up to `max_batch`.
 fn run_decision(
     mut decision: DecisionStage,
     mut reader: Reader<HeapRegion>,
@@ -217,7 +216,10 @@ fn run_decision(
     loop {
         match reader.pop(&mut words) {
             Pop::Item { len } => {
-                batch.push(Popped::new(&words[..len], &decision));
+                let popped_mono = decision.clock().now();
+                let frame = FeatureFrame::from_words(&words[..len])
+                    .expect("the market thread writes whole frames");
+                batch.push(Popped { frame, popped_mono });
                 if batch.len() < max_batch {
                     continue;
                 }
@@ -231,34 +233,13 @@ fn run_decision(
             Pop::Empty | Pop::Closed => {}
         }
         idle = 0;
-        for at in 0..batch.len() {
-            let Popped { frame, popped_mono } = &batch[at];
-            let newer = &batch[at + 1..];
-            let superseded = newer.iter().any(|p| p.frame.instrument() == frame.instrument());
-            let scored = match superseded {
-                true => decision.pass(frame),
-                false => decision.step(frame, *popped_mono),
-            };
+        decision.step_batch(&batch, |frame, scored| {
             if let Some(signal) = scored.signal {
                 hand_over(signals, signal, dropped);
             }
             observer.scored(frame, &scored);
-        }
+        });
         batch.clear();
-    }
-}
-
-/// A frame, and when it came off the ring.
-struct Popped {
-    frame: FeatureFrame,
-    popped_mono: MonoNanos,
-}
-
-impl Popped {
-    fn new(words: &[u64], decision: &DecisionStage) -> Self {
-        let popped_mono = decision.clock().now();
-        let frame = FeatureFrame::from_words(words).expect("the market thread writes whole frames");
-        Self { frame, popped_mono }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use tickhawk_engine::{
-    BreakerOptions, DecisionStage, Haste, Outcome, Scored, Scorer, Swap, SwapError, TierError,
-    TierOptions,
+    BreakerOptions, DecisionStage, Haste, Outcome, Popped, Scored, Scorer, Swap, SwapError,
+    TierError, TierOptions,
 };
 use tickhawk_feature::{FeatureFrame, FrameSource};
 use tickhawk_inference::{Model, ModelFile, RuntimeOptions, example};
@@ -189,7 +189,7 @@ fn a_ladder_that_cannot_be_stood_on_is_refused() {
     assert_eq!(refused(windowed), TierError::Epsilon { tier: "primary" });
 }
 
-/// What may happen to a frame: values, an instrument, some passed over.
+/// What may happen to a frame: values, an instrument, and whether it waits for the next one.
 fn events() -> impl Strategy<Value = Vec<(u32, [f32; 3], bool)>> {
     let value = prop_oneof![4 => -1f32..1.0, 1 => Just(f32::NAN), 2 => Just(0.5f32)];
     let event = (0u32..3, [value.clone(), value.clone(), value], prop::bool::weighted(0.2));
@@ -213,22 +213,38 @@ proptest! {
             stage(tiers, haste)
         };
         let (mut live, mut replay) = (build(Haste::Live), build(Haste::Patient));
-        let mut numbers = [0u64; 3];
-        let mut words = Vec::new();
-        for (instrument, values, passed) in events {
+        let (mut numbers, mut superseded) = ([0u64; 3], 0);
+        let (mut batch, mut words) = (Vec::new(), Vec::new());
+        for (instrument, values, waits) in events {
             let number = &mut numbers[instrument as usize];
             let frame = frame(instrument, *number, values);
             *number += 1;
-            let scored = if passed { live.pass(&frame) } else { take(&mut live, &frame) };
-            let read = Outcome::new(&frame, &scored);
-            if values.iter().all(|value| value.is_finite()) {
-                Outcome::write(&frame, &scored, &mut words);
-                prop_assert_eq!(Outcome::read(&words), Ok(read));
+            batch.push(Popped { frame, popped_mono: live.clock().now() });
+            if waits {
+                continue;
             }
-            let answered = read.conclusion.map(|conclusion| conclusion.tier);
-            let now = replay.clock().now();
-            let again = replay.repeat(&frame, now, read.choice, answered);
-            prop_assert_eq!(read.difference(&Outcome::new(&frame, &again), &plan()), None);
+            let mut scored_all = Vec::new();
+            live.step_batch(&batch, |frame, scored| scored_all.push((*frame, scored)));
+            prop_assert_eq!(scored_all.len(), batch.len());
+            for (frame, scored) in scored_all {
+                let read = Outcome::new(&frame, &scored);
+                if frame.features().iter().all(|value| value.is_finite()) {
+                    Outcome::write(&frame, &scored, &mut words);
+                    prop_assert_eq!(Outcome::read(&words), Ok(read));
+                }
+                let answered = read.conclusion.map(|conclusion| conclusion.tier);
+                let now = replay.clock().now();
+                let again = replay.repeat(&frame, now, read.choice, answered);
+                prop_assert_eq!(read.difference(&Outcome::new(&frame, &again), &plan()), None);
+            }
+            let newest = |at: &usize| {
+                let instrument = batch[*at].frame.instrument();
+                batch[at + 1..].iter().all(|newer| newer.frame.instrument() != instrument)
+            };
+            let passed = batch.len() - (0..batch.len()).filter(newest).count();
+            superseded += passed as u64;
+            batch.clear();
         }
+        prop_assert_eq!(live.counts().superseded, superseded);
     }
 }

@@ -143,10 +143,10 @@ impl TierCarried {
         self.has_run = false;
     }
 
-    /// Whether the window is full.
+    /// The window, once it is full.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.window.rows().is_some()
+    pub(super) fn rows(&self) -> Option<&[f32]> {
+        self.window.rows()
     }
 
     /// Scores the window. A state that a frame was kept from begins anew, which is also told.

@@ -16,7 +16,12 @@ pub struct Isolated {
     pub(super) model: Model,
     pool: WorkerPool,
     tickets: u64,
+    /// Instruments whose worker was asked ahead of their turn, and the tickets of that.
+    pub(super) asked: Vec<(usize, u64)>,
 }
+
+/// Instruments that may be asked ahead without room being made: more than wait together.
+const ASKED_CAPACITY: usize = 64;
 
 /// Workers that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +64,7 @@ impl Isolated {
         }
         let file = ModelFile::read(model.path())?;
         let pool = WorkerPool::start(count, command, &file, options)?;
-        Ok(Self { model, pool, tickets: 0 })
+        Ok(Self { model, pool, tickets: 0, asked: Vec::with_capacity(ASKED_CAPACITY) })
     }
 
     /// The model they run.
@@ -72,6 +77,19 @@ impl Isolated {
         self.pool.workers().iter().map(Worker::counts)
     }
 
+    /// Has the instrument's worker begin on the window, if it can; [`Isolated::run`] fetches the answer.
+    pub(super) fn ask(&mut self, instrument: usize, rows: &[f32]) {
+        if let Some(ticket) = self.send(instrument, rows) {
+            self.asked.push((instrument, ticket));
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, instrument: usize, rows: &[f32]) -> Option<u64> {
+        self.tickets += 1;
+        self.pool.try_send(instrument, self.tickets, rows).then_some(self.tickets)
+    }
+
     /// Has the window scored by the instrument's worker, and waits for that until `budget_ns` after
     /// `begun`. An answer that comes later is dropped when it comes.
     #[inline]
@@ -81,12 +99,12 @@ impl Isolated {
         rows: &[f32],
         (clock, begun, budget_ns): (&Clock, MonoNanos, u64),
     ) -> Result<Output, Unanswered> {
-        self.tickets += 1;
-        let ticket = self.tickets;
+        let ahead = self.asked.iter().position(|(asked, _)| *asked == instrument);
+        let ticket = match ahead {
+            Some(at) => self.asked.swap_remove(at).1,
+            None => self.send(instrument, rows).ok_or(Unanswered::Failed)?,
+        };
         let worker = self.pool.worker_mut(instrument);
-        if !worker.try_send(ticket, rows) {
-            return Err(Unanswered::Failed);
-        }
         loop {
             match worker.try_receive() {
                 Some(reply) if reply.ticket == ticket => {

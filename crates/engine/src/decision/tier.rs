@@ -213,6 +213,14 @@ impl Scorer {
         }
     }
 
+    /// What was asked of its processes and not fetched will not be.
+    #[inline]
+    pub(super) fn forget_asked(&mut self) {
+        if let Self::Isolated(isolated) = self {
+            isolated.asked.clear();
+        }
+    }
+
     /// What a model of this process keeps of one instrument.
     pub(super) fn memory(&self) -> Option<Memory> {
         match self {
