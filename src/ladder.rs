@@ -115,22 +115,21 @@ pub struct Ladder {
 impl Ladder {
     /// Loads what the config names, to run in this process.
     pub fn load(config: &Config) -> Result<Self> {
-        Self::load_as(config, replay::load_model(config), false)
+        let in_thread = |model| Ok(Scorer::Model(Box::new(model)));
+        Self::load_as(config, replay::load_model(config)?, in_thread)
     }
 
     /// As [`Ladder::load`]; of several models the first that is fast enough is the primary, and it
     /// runs in processes of its own if the config says so.
     pub fn load_live(config: &Config) -> Result<Self> {
-        let isolation = config.ladder.inference.isolation.as_deref();
-        match isolation.unwrap_or("thread") {
-            "thread" => Self::load_as(config, fast_enough(config), false),
-            "process" => Self::load_as(config, fast_enough(config), true),
-            word => bail!("config `inference.isolation` is `{word}`: wanted thread or process"),
-        }
+        Self::load_as(config, fast_enough(config)?, |model| config.ladder.inference.scorer(model))
     }
 
-    fn load_as(config: &Config, primary: Result<Model>, isolated: bool) -> Result<Self> {
-        let primary = primary?;
+    fn load_as(
+        config: &Config,
+        primary: Model,
+        scorer: impl FnOnce(Model) -> Result<Scorer>,
+    ) -> Result<Self> {
         if let Some(names) = &config.features {
             primary.check_features(names)?;
         }
@@ -139,10 +138,7 @@ impl Ladder {
         let tick_size = primary.contract().tick_size();
         let names = ModelNames::default();
         names.add(ModelId::first_of(Tier::Primary), ModelName::of(&primary));
-        let primary = match isolated {
-            true => isolate(primary, inference, config)?,
-            false => Scorer::Model(Box::new(primary)),
-        };
+        let primary = scorer(primary)?;
         let mut tiers = vec![TierOptions {
             budget_ns: budget_ns("inference.budget_us", inference.budget_us)?,
             epsilon: epsilon("inference.epsilon", inference.epsilon)?,
@@ -231,29 +227,35 @@ fn fast_enough(config: &Config) -> Result<Model> {
 /// Processes at most: each spins on a core while frames come.
 const WORKERS_MAX: usize = 64;
 
-/// Starts the primary's processes.
-fn isolate(model: Model, section: &InferenceSection, config: &Config) -> Result<Scorer> {
-    let count = section.workers.unwrap_or(1);
-    ensure!(
-        (1..=WORKERS_MAX).contains(&count),
-        "config `inference.workers` is {count}: wanted 1 to {WORKERS_MAX}"
-    );
-    ensure!(
-        section.budget_us.is_some(),
-        "config `inference.isolation` is `process`, and `inference.budget_us` does not say how long \
-         its answers may take"
-    );
-    ensure!(
-        config.watch.is_none(),
-        "config `inference.isolation` is `process`: a model that is followed runs in this process"
-    );
-    let program = std::env::current_exe().context("finding the program for its workers")?;
-    let engine = model.engine_kind().to_string();
-    let args = ["worker", "--engine", &engine, "--model"].map(OsString::from);
-    let args = args.into_iter().chain([model.path().into()]).collect();
-    let command = WorkerCommand { program, args };
-    let isolated = Isolated::start(model, count, &command, &WorkerOptions::default())?;
-    Ok(Scorer::Isolated(Box::new(isolated)))
+impl InferenceSection {
+    /// The model where the section says: in this process, or in such of its own, which are started.
+    pub fn scorer(&self, model: Model) -> Result<Scorer> {
+        match self.isolation.as_deref().unwrap_or("thread") {
+            "thread" => Ok(Scorer::Model(Box::new(model))),
+            "process" => self.isolate(model),
+            word => bail!("config `inference.isolation` is `{word}`: wanted thread or process"),
+        }
+    }
+
+    fn isolate(&self, model: Model) -> Result<Scorer> {
+        let count = self.workers.unwrap_or(1);
+        ensure!(
+            (1..=WORKERS_MAX).contains(&count),
+            "config `inference.workers` is {count}: wanted 1 to {WORKERS_MAX}"
+        );
+        ensure!(
+            self.budget_us.is_some(),
+            "config `inference.isolation` is `process`, and `inference.budget_us` does not say how \
+             long its answers may take"
+        );
+        let program = std::env::current_exe().context("finding the program for its workers")?;
+        let engine = model.engine_kind().to_string();
+        let args = ["worker", "--engine", &engine, "--model"].map(OsString::from);
+        let args = args.into_iter().chain([model.path().into()]).collect();
+        let command = WorkerCommand { program, args };
+        let isolated = Isolated::start(model, count, &command, &WorkerOptions::default())?;
+        Ok(Scorer::Isolated(Box::new(isolated)))
+    }
 }
 
 impl LadderSections {

@@ -190,6 +190,7 @@ impl<'a> LiveLane<'a> {
                 model: decision.model(),
                 budget_ns,
                 options: RuntimeOptions { engine: config.engine, ..RuntimeOptions::default() },
+                inference: config.ladder.inference.clone(),
                 swaps: decision.swaps(),
                 names: names.clone(),
                 kept_in: recording.as_ref().map(RecordingRun::models),

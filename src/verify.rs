@@ -18,7 +18,7 @@ use serde::Serialize;
 use std::io::Write;
 use tickhawk_capture::{OutcomeReader, Run, runs};
 use tickhawk_engine::{
-    DecisionStage, Haste, MarketSink, MarketStage, Outcome, Record, Source, Swap,
+    DecisionStage, Haste, MarketSink, MarketStage, Outcome, Record, Scorer, Source, Swap,
 };
 use tickhawk_feature::FeatureFrame;
 use tickhawk_inference::Engine;
@@ -168,10 +168,11 @@ impl Judge {
             Some(swap) => swap,
             None => {
                 let model = self.models.load(id, self.asked_engine, self.engine)?;
-                Swap { tier, id, model: Box::new(model) }
+                Swap { tier, id, scorer: Scorer::Model(Box::new(model)) }
             }
         };
-        self.decision.swaps().check(tier, &swap.model)?;
+        let model = swap.scorer.model().context("a rule is never swapped in")?;
+        self.decision.swaps().check(tier, model)?;
         self.decision.replace(swap);
         self.before = self.decision.swaps().retired();
         self.verdict.swaps += 1;

@@ -2,12 +2,13 @@
 //!
 //! A thread of its own looks at the folder, loads what is new there, holds it to what the model in
 //! use takes and gives, to its golden table and to its tier's budget, writes it beside the
-//! recording, and only then offers it to the inference thread, which takes it between two frames.
+//! recording, starts its processes if it runs in such, and only then offers it to the inference
+//! thread, which takes it between two frames.
 //! What it replaces comes back here, and stays loaded: to go back to it costs nothing. What cannot
 //! be used is told of, and not tried again until something in the folder changes.
 
 use crate::{
-    ladder::{ModelName, ModelNames},
+    ladder::{InferenceSection, ModelName, ModelNames},
     model::prove::{Proven, Terms, micros, prove},
     recording_run::RunModels,
     report,
@@ -112,6 +113,8 @@ pub struct Watched<'a> {
     pub budget_ns: Option<u64>,
     /// How models are loaded.
     pub options: RuntimeOptions,
+    /// Where they run.
+    pub inference: InferenceSection,
     /// The way to the inference thread.
     pub swaps: Swaps,
     /// What signals call the models.
@@ -151,6 +154,7 @@ struct Watch {
     followed: Followed,
     venue: Venue,
     options: RuntimeOptions,
+    inference: InferenceSection,
     budget_ns: Option<u64>,
     swaps: Swaps,
     names: ModelNames,
@@ -174,13 +178,15 @@ struct Known {
 
 impl Watch {
     fn new(watched: Watched<'_>) -> Self {
-        let Watched { followed, venue, model, budget_ns, options, swaps, names, kept_in } = watched;
+        let Watched { followed, venue, model, budget_ns, options, .. } = watched;
+        let Watched { inference, swaps, names, kept_in, .. } = watched;
         let in_use =
             Known { version: model.version().to_owned(), sha256: model.sha256().to_owned() };
         Self {
             followed,
             venue,
             options,
+            inference,
             budget_ns,
             swaps,
             names,
@@ -197,7 +203,6 @@ impl Watch {
     }
 
     fn run(mut self, stopped: &Receiver<()>) {
-        give_way();
         while stopped.recv_timeout(self.followed.interval) == Err(RecvTimeoutError::Timeout) {
             self.look();
         }
@@ -256,7 +261,15 @@ impl Watch {
         };
         let (incumbent, options) = (Some(&self.incumbent), self.options.clone());
         let terms = Terms { incumbent, budget_ns: self.budget_ns, options };
-        let Proven { model, took } = prove(file, &terms)?;
+        // Behind all others; not so the processes, which inherit what their parent thread is.
+        let proven = thread::scope(|scope| {
+            let proving = scope.spawn(|| {
+                give_way();
+                prove(file, &terms)
+            });
+            proving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let Proven { model, took } = proven?;
         let model = model.named(&self.followed.name, version);
         self.swaps.check(Tier::Primary, &model)?;
         let id = ModelId(std::mem::replace(&mut self.next_id, after));
@@ -265,10 +278,12 @@ impl Watch {
                 .keep(id, file.bytes(), model.engine_kind())
                 .context("keeping it beside the recording")?;
         }
-        self.names.add(id, ModelName::of(&model));
+        let name = ModelName::of(&model);
+        let scorer = self.inference.scorer(model)?;
+        self.names.add(id, name);
         let (p50, p99) = (micros(took.p50_ns), micros(took.p99_ns));
         self.say(format_args!("version `{version}` takes {p50}, {p99} at the 99th percentile"));
-        Ok(Swap { tier: Tier::Primary, id, model: Box::new(model) })
+        Ok(Swap { tier: Tier::Primary, id, scorer })
     }
 
     fn say(&self, what: std::fmt::Arguments<'_>) {

@@ -179,6 +179,24 @@ fn a_bad_version_is_refused_and_the_one_in_use_goes_on() {
 }
 
 #[test]
+fn a_model_in_processes_of_its_own_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[inference]\nisolation = \"process\"\nbudget_us = 1e9\n";
+    let mut live = Live::start(folder.path(), &version(1), config);
+    live.says(&["obi 1", "in 1 process"]);
+    for number in 2..=4 {
+        live.promote(&number.to_string(), &version(number));
+    }
+    live.store.roll_back("obi").unwrap();
+    live.says(&["version `3` is in use"]);
+    let (report, err) = live.end();
+    assert_eq!((report.counts.swaps, report.counts.failed), (4, 0), "{err}");
+    assert!(err.contains("process 0: started 1 times"), "{err}");
+    assert_eq!(report.feed.missed_frames, 0, "{err}");
+    verify(&folder.path().join("record"));
+}
+
+#[test]
 fn the_most_accurate_model_that_fits_the_budget_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     // 4,096 x 50 values: no machine so much as reads their weights within the budget.

@@ -180,16 +180,14 @@ impl DecisionStage {
     /// Puts the model on its rung; what stood there goes to [`Swaps::retired`].
     #[cold]
     pub fn replace(&mut self, swap: Swap) {
-        let Swap { tier, id, model } = swap;
+        let Swap { tier, id, scorer } = swap;
         let Some(rung) = self.rungs.iter_mut().find(|rung| rung.tier == tier) else { return };
-        let before = std::mem::replace(&mut rung.scorer, Scorer::Model(model));
+        let before = std::mem::replace(&mut rung.scorer, scorer);
         let before_id = std::mem::replace(&mut rung.model, id);
         rung.generation += 1;
         rung.breaker.close();
         self.counts.swaps += 1;
-        if let Scorer::Model(model) = before {
-            self.swaps.retire(Swap { tier, id: before_id, model });
-        }
+        self.swaps.retire(Swap { tier, id: before_id, scorer: before });
     }
 
     /// The way to put another model in place while the stage is at work.

@@ -154,7 +154,10 @@ fn a_model_is_put_in_place_between_two_frames_and_comes_back() {
     let mut stage = stage(tiers(), Haste::Live);
     let swaps = stage.swaps();
     take(&mut stage, &frame(0, 0, [0.5, 0.5, 0.0]));
-    let swap = |id, model| Swap { tier: Tier::Primary, id: ModelId(id), model: Box::new(model) };
+    let swap = |id, model| {
+        let scorer = Scorer::Model(Box::new(model));
+        Swap { tier: Tier::Primary, id: ModelId(id), scorer }
+    };
     let refused = [
         (model(&PLAN[..1], 1, true), "1 features, not 2"),
         (model(&["spread_ticks", "obi_5"], 1, true), "feature 0 is `spread_ticks`, not `obi_5`"),

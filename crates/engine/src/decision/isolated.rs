@@ -1,6 +1,6 @@
 //! A model run by processes of its own, each for its share of the instruments.
 
-use std::hint;
+use std::{hint, thread};
 use tickhawk_inference::{
     InferenceError, Model, ModelFile, Outcome, Output, Worker, WorkerCommand, WorkerCounts,
     WorkerError, WorkerOptions, WorkerPool,
@@ -22,6 +22,9 @@ pub struct Isolated {
 
 /// Instruments that may be asked ahead without room being made: more than wait together.
 const ASKED_CAPACITY: usize = 64;
+
+/// Looks for an answer before others may run, where the worker shares the core: some microseconds.
+const LOOKS_BEFORE_YIELD: u32 = 64;
 
 /// Workers that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +108,7 @@ impl Isolated {
             None => self.send(instrument, rows).ok_or(Unanswered::Failed)?,
         };
         let worker = self.pool.worker_mut(instrument);
+        let mut looks = 0u32;
         loop {
             match worker.try_receive() {
                 Some(reply) if reply.ticket == ticket => {
@@ -121,7 +125,12 @@ impl Isolated {
                     if spent_ns > budget_ns {
                         return Err(Unanswered::Late);
                     }
-                    hint::spin_loop();
+                    looks = looks.wrapping_add(1);
+                    if looks.is_multiple_of(LOOKS_BEFORE_YIELD) {
+                        thread::yield_now();
+                    } else {
+                        hint::spin_loop();
+                    }
                 }
             }
         }

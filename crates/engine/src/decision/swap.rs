@@ -1,5 +1,6 @@
 //! A model put in another's place between two frames.
 
+use super::Scorer;
 use crossbeam_queue::ArrayQueue;
 use std::sync::{
     Arc,
@@ -18,8 +19,9 @@ pub struct Swap {
     pub tier: Tier,
     /// The model's number in this run: one that no other model of the run has had.
     pub id: ModelId,
-    /// The model. It has the features, the window and the kind of output of the one before.
-    pub model: Box<Model>,
+    /// The model, in this process or in its own. It has the features, the window and the kind of output
+    /// of the one before.
+    pub scorer: Scorer,
 }
 
 /// A swap that cannot be.
@@ -120,7 +122,9 @@ impl Swaps {
     /// # Errors
     /// As [`Swaps::check`], and if too many wait already.
     pub fn offer(&self, swap: Swap) -> Result<(), SwapError> {
-        self.check(swap.tier, &swap.model)?;
+        let model = swap.scorer.model();
+        let none = || SwapError::Inputs { difference: "it is no model".to_owned() };
+        self.check(swap.tier, model.ok_or_else(none)?)?;
         self.shared.offered.push(swap).map_err(|_| SwapError::Full)?;
         self.shared.is_waiting.store(true, Ordering::Release);
         Ok(())

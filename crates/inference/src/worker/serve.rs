@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use std::{hint, thread};
 use tickhawk_handoff::{GatedWriter, Pop, Reader, SharedRegion, Start};
 
-/// Looks for a request between two looks at the clock, while spinning.
-const LOOKS_PER_CLOCK: u32 = 64;
+/// Looks for a request between two looks at the clock, while spinning; others may run then, where the
+/// core is shared.
+const LOOKS_PER_CLOCK: u32 = 256;
 
 /// How often a waiting worker asks whose child it is. The system ends it with its parent anyway;
 /// this is for systems that forbid that.
@@ -209,6 +210,8 @@ impl Waiting {
             // One look a nap from here on.
             self.looks = LOOKS_PER_CLOCK - 1;
             thread::sleep(self.nap);
+        } else {
+            thread::yield_now();
         }
         let due = now.duration_since(self.checked) >= PARENT_CHECK;
         if due {
