@@ -29,6 +29,26 @@ impl Fused {
             Self::Leaky(alpha) => UnaryOp::LeakyRelu { alpha }.apply(l, a),
         }
     }
+
+    /// To each sum of a tile. One loop a function, or they are not unrolled and the sums leave the
+    /// registers.
+    #[inline(always)]
+    fn to_all<L: Lanes, const N: usize>(self, l: L, sums: &mut [[L::F; N]]) {
+        let sums = sums.as_flattened_mut();
+        match self {
+            Self::None => {}
+            Self::Relu => {
+                for sum in sums {
+                    *sum = UnaryOp::Relu.apply(l, *sum);
+                }
+            }
+            Self::Leaky(alpha) => {
+                for sum in sums {
+                    *sum = UnaryOp::LeakyRelu { alpha }.apply(l, *sum);
+                }
+            }
+        }
+    }
 }
 
 /// A convolution with its weights packed.
@@ -266,9 +286,17 @@ impl<L: Lanes, const B: usize> Tile<'_, L, B> {
                 }
             }
         }
+        self.fused.to_all(l, &mut sums);
+        let (channels, first) = (self.channels, self.block * LANES);
+        let mut rest = &mut self.out[output * channels..];
         for p in 0..P {
+            let (row, behind) = rest.split_at_mut(channels);
+            rest = behind;
+            let mut left = &mut row[first..];
             for b in 0..B {
-                self.store(sums[p][b], output + p, b);
+                let (part, others) = left.split_at_mut(left.len().min(LANES));
+                l.store_part(sums[p][b], part);
+                left = others;
             }
         }
     }

@@ -75,7 +75,7 @@ pub(crate) trait Lanes: Copy {
         self.load(&whole)
     }
 
-    /// The first numbers, as many as `to` takes.
+    /// The first numbers, as many as `to` takes; at most sixteen.
     #[inline(always)]
     fn store_part(self, value: Self::F, to: &mut [f32]) {
         let mut whole = [0.0; LANES];

@@ -45,6 +45,12 @@ fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
 
+/// A mask of so many lanes; all, if there are not as many.
+#[inline(always)]
+fn first_lanes(count: usize) -> __mmask16 {
+    ((1u32 << count.min(LANES)) - 1) as __mmask16
+}
+
 /// Methods that are one intrinsic: of one register, and of each of two.
 macro_rules! lanewise {
     (one: $($name:ident($($arg:ident),+) = $intrinsic:ident;)+) => {
@@ -125,6 +131,18 @@ impl Lanes for Avx512 {
     fn store(self, value: Self::F, to: &mut [f32; LANES]) {
         // SAFETY: as above; sixteen numbers may be written.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn load_part(self, from: &[f32]) -> Self::F {
+        // SAFETY: as above; numbers behind the slice are masked out.
+        unsafe { _mm512_maskz_loadu_ps(first_lanes(from.len()), from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store_part(self, value: Self::F, to: &mut [f32]) {
+        // SAFETY: as above; numbers behind the slice are masked out.
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first_lanes(to.len()), value) }
     }
 
     #[inline(always)]
