@@ -82,6 +82,9 @@ pub(crate) fn run<L: Lanes>(l: L, step: &Rows, arena: &mut [f32]) {
 
 #[inline(always)]
 fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
+    if row.width <= LANES {
+        return short_softmax(l, row, log, from, to);
+    }
     // Which NaN is the highest is of no account: the sum is NaN wherever there is one.
     let highest = halves(l, row.fold(l, from, f32::NEG_INFINITY, |best, a| l.max(best, a)), L::max);
     let shift = l.splat(highest);
@@ -97,6 +100,43 @@ fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
         let sum = l.splat(sum);
         row.update(l, to, |a| l.div(a, sum));
     }
+}
+
+/// Of a row that registers hold. What a row does not fill takes no part in the highest and in the
+/// sum, so halves that are empty need not be joined.
+#[inline(always)]
+fn short_softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
+    let (lanes, width) = (l.load(&LANE_NUMBERS), l.splat(row.width as f32));
+    let line = load(l, from, row.start);
+    let mut highest = l.select_less(lanes, width, line, l.splat(f32::NEG_INFINITY));
+    if row.width > 8 {
+        highest = l.max(highest, l.down::<8>(highest));
+    }
+    if row.width > 4 {
+        highest = l.max(highest, l.down::<4>(highest));
+    }
+    highest = l.max(highest, l.down::<2>(highest));
+    highest = l.max(highest, l.down::<1>(highest));
+    let highest = l.first(highest);
+    // Never above zero, so held from below alone.
+    let held = l.max(l.splat(-87.3), l.sub(line, l.splat(highest)));
+    let powers = l.select_less(lanes, width, math::exp_within(l, held), l.splat(0.0));
+    let mut sum = powers;
+    if row.width > 8 {
+        sum = l.add(sum, l.down::<8>(sum));
+    }
+    if row.width > 4 {
+        sum = l.add(sum, l.down::<4>(sum));
+    }
+    sum = l.add(sum, l.down::<2>(sum));
+    sum = l.add(sum, l.down::<1>(sum));
+    let sum = l.first(sum);
+    let line = if log {
+        l.sub(line, l.splat(highest + libm::logf(sum)))
+    } else {
+        l.div(powers, l.splat(sum))
+    };
+    store(l, to, row.start, line);
 }
 
 #[inline(always)]
