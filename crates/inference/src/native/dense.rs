@@ -1,15 +1,23 @@
 //! Rows times a constant matrix: Gemm, MatMul, linear models, and what recurrent layers are made of.
 //!
-//! Weights are packed in blocks of sixteen outputs, `[block][k][16]`, the last one padded with zeros.
-//! An output sums over k in four interleaved parts, p0 takes k = 0, 4, 8 and so on, each with one
-//! rounding a step; the result is `((p0 + p1) + (p2 + p3)) + bias`. A layer of one block has eight
-//! parts, and the second four are added likewise before the two sums are: a lone chain of additions
-//! would wait for itself. This order is the same for every instruction set and every number of rows.
-//! How many blocks are in registers at a time is not part of it.
+//! Weights are packed in blocks of sixteen outputs, the last one padded with zeros, and blocks in
+//! groups of four, then two, then one: `[group][k][block][16]`. An output sums over k in four
+//! interleaved parts, p0 takes the bias and k = 0, 4, 8 and so on, each with one rounding a step; the
+//! result is `(p0 + p1) + (p2 + p3)`. A layer of one block has eight parts, and the second four are
+//! added likewise before the two sums are: a lone chain of additions would wait for itself.
+//!
+//! A layer of four outputs at most has sixteen parts: `[k / 4][k % 4][output]` make a line, and the
+//! lines go to four sums in turn. Those are added as above, then lanes halves onto halves.
+//!
+//! These orders are the same for every instruction set and every number of rows. How many blocks are
+//! in registers at a time is not part of them.
 
 use super::plan::apart;
 use super::simd::{LANES, Lanes, Line};
 use std::ops::Range;
+
+/// Outputs of a layer that has several inputs in a line.
+const FEW: usize = 4;
 
 /// `out[row] = act(in[row] x weights + bias)`.
 #[derive(Debug)]
@@ -42,18 +50,29 @@ impl Layer {
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
+        let line = |number: &dyn Fn(usize) -> f32| Line(std::array::from_fn(number));
+        let weight = |k, n| if k < inputs && n < outputs { weight(k, n) } else { 0.0 };
+        let bias = |n| if n < outputs { bias(n) } else { 0.0 };
         let blocks = outputs.div_ceil(LANES);
-        let line = |number: &dyn Fn(usize) -> f32, block: usize| {
-            let place = |lane| block * LANES + lane;
-            Line(std::array::from_fn(
-                |lane| if place(lane) < outputs { number(place(lane)) } else { 0.0 },
-            ))
-        };
-        let weights = (0..blocks)
-            .flat_map(|block| (0..inputs).map(move |k| (block, k)))
-            .map(|(block, k)| line(&|n| weight(k, n), block))
-            .collect();
-        let bias = (0..blocks).map(|block| line(&bias, block)).collect();
+        let mut weights = Vec::new();
+        if outputs <= FEW {
+            for first in (0..inputs).step_by(LANES / FEW) {
+                weights.push(line(&|lane| weight(first + lane / FEW, lane % FEW)));
+            }
+        } else {
+            let mut first = 0;
+            for group in [4, 2, 1] {
+                while first + group <= blocks {
+                    for (k, block) in
+                        (0..inputs).flat_map(|k| (first..first + group).map(move |b| (k, b)))
+                    {
+                        weights.push(line(&|lane| weight(k, block * LANES + lane)));
+                    }
+                    first += group;
+                }
+            }
+        }
+        let bias = (0..blocks).map(|block| line(&|lane| bias(block * LANES + lane))).collect();
         Self { inputs, outputs, weights, bias }
     }
 
@@ -66,76 +85,146 @@ impl Layer {
     #[inline(always)]
     pub(crate) fn row<L: Lanes>(&self, l: L, relu: bool, input: &[f32], output: &mut [f32]) {
         let input = &input[..self.inputs];
-        if self.bias.len() == 1 {
-            return self.blocks::<L, 1, 8>(l, relu, 0, input, output);
-        }
-        let mut block = 0;
-        if L::GROUP >= 4 {
-            while block + 4 <= self.bias.len() {
-                self.blocks::<L, 4, 4>(l, relu, block, input, output);
-                block += 4;
-            }
-        }
-        if L::GROUP >= 2 && block + 2 <= self.bias.len() {
-            self.blocks::<L, 2, 4>(l, relu, block, input, output);
-            block += 2;
-        }
-        while block < self.bias.len() {
-            self.blocks::<L, 1, 4>(l, relu, block, input, output);
-            block += 1;
+        let mut rest = Rest { weights: &self.weights, bias: &self.bias, output };
+        if self.outputs <= FEW {
+            rest.few(l, relu, input);
+        } else if self.bias.len() == 1 {
+            rest.group::<L, 1, 8>(l, relu, input);
+        } else {
+            while rest.group::<L, 4, 4>(l, relu, input) {}
+            rest.group::<L, 2, 4>(l, relu, input);
+            rest.group::<L, 1, 4>(l, relu, input);
         }
     }
+}
 
-    /// `G` blocks from `first` on, each sum in `P` parts: 4 or 8.
+/// What of a row is still to be made.
+struct Rest<'a> {
+    weights: &'a [Line],
+    bias: &'a [Line],
+    output: &'a mut [f32],
+}
+
+impl Rest<'_> {
+    /// A group of `G` blocks, each sum in `P` parts, if there are so many left.
     #[inline(always)]
-    fn blocks<L: Lanes, const G: usize, const P: usize>(
-        &self,
+    fn group<L: Lanes, const G: usize, const P: usize>(
+        &mut self,
         l: L,
         relu: bool,
-        first: usize,
         input: &[f32],
-        output: &mut [f32],
-    ) {
-        let (whole, rest) = input.as_chunks::<P>();
-        let mut weights: [&[[Line; P]]; G] = [&[]; G];
-        let mut weights_rest: [&[Line]; G] = [&[]; G];
-        for g in 0..G {
-            let all = &self.weights[(first + g) * input.len()..][..input.len()];
-            let (of_whole, of_rest) = all.as_chunks::<P>();
-            (weights[g], weights_rest[g]) = (&of_whole[..whole.len()], &of_rest[..rest.len()]);
-        }
-        let mut sums = [[l.splat(0.0); P]; G];
-        for (chunk, numbers) in whole.iter().enumerate() {
-            for part in 0..P {
-                let number = l.splat(numbers[part]);
-                for g in 0..G {
-                    let weight = l.load(&weights[g][chunk][part].0);
-                    sums[g][part] = l.fma(number, weight, sums[g][part]);
-                }
+    ) -> bool {
+        let Some((bias, other_bias)) = self.bias.split_first_chunk::<G>() else { return false };
+        let (weights, others) = self.weights.split_at(G * input.len());
+        (self.weights, self.bias) = (others, other_bias);
+        let (weights, _) = weights.as_chunks::<G>();
+        if L::GROUP >= G {
+            let mut start = [l.splat(0.0); G];
+            for (start, bias) in start.iter_mut().zip(bias) {
+                *start = l.load(&bias.0);
+            }
+            for sum in sums::<L, G, G, P>(l, weights, input, 0, start) {
+                self.put(l, relu, sum);
+            }
+        } else {
+            for (block, bias) in bias.iter().enumerate() {
+                let [sum] = sums::<L, G, 1, P>(l, weights, input, block, [l.load(&bias.0)]);
+                self.put(l, relu, sum);
             }
         }
-        for (part, number) in rest.iter().enumerate() {
-            let number = l.splat(*number);
-            for g in 0..G {
-                let weight = l.load(&weights_rest[g][part].0);
-                sums[g][part] = l.fma(number, weight, sums[g][part]);
+        true
+    }
+
+    /// All of a layer of few outputs.
+    #[inline(always)]
+    fn few<L: Lanes>(&mut self, l: L, relu: bool, input: &[f32]) {
+        let mut sums = [l.splat(0.0); 4];
+        sums[0] = l.load(&self.bias[0].0);
+        let (fours, end) = input.as_chunks::<FEW>();
+        let (sixteens, fours) = fours.as_chunks::<4>();
+        let (lines, lines_rest) = self.weights.split_at(4 * sixteens.len());
+        let (lines, _) = lines.as_chunks::<4>();
+        for (lines, numbers) in lines.iter().zip(sixteens) {
+            for part in 0..4 {
+                sums[part] = l.fma(l.fours(&numbers[part]), l.load(&lines[part].0), sums[part]);
             }
         }
-        for (g, parts) in sums.into_iter().enumerate() {
-            let (fours, _) = parts.as_chunks::<4>();
-            let mut sum = four(l, &fours[0]);
-            if P == 8 {
-                sum = l.add(sum, four(l, &fours[1]));
-            }
-            let sum = l.add(sum, l.load(&self.bias[first + g].0));
-            // Zero where it is the greater, else the sum: NaN stays NaN.
-            let sum = if relu { l.max(l.splat(0.0), sum) } else { sum };
-            let rest = &mut output[(first + g) * LANES..];
-            match rest.first_chunk_mut() {
-                Some(whole) => l.store(sum, whole),
-                None => l.store_part(sum, rest),
+        // Zeros behind the last number.
+        let last = std::array::from_fn(|place| end.get(place).copied().unwrap_or(0.0));
+        for part in 0..4 {
+            if let Some(line) = lines_rest.get(part) {
+                let numbers = l.fours(fours.get(part).unwrap_or(&last));
+                sums[part] = l.fma(numbers, l.load(&line.0), sums[part]);
             }
         }
+        let sum = four(l, &sums);
+        let sum = l.add(sum, l.down::<8>(sum));
+        self.put(l, relu, l.add(sum, l.down::<4>(sum)));
+    }
+
+    /// The next block of the output, as far as there is room.
+    #[inline(always)]
+    fn put<L: Lanes>(&mut self, l: L, relu: bool, sum: L::F) {
+        // Zero where it is the greater, else the sum: NaN stays NaN.
+        let sum = if relu { l.max(l.splat(0.0), sum) } else { sum };
+        let output = std::mem::take(&mut self.output);
+        let (part, rest) = output.split_at_mut(output.len().min(LANES));
+        self.output = rest;
+        match part.first_chunk_mut() {
+            Some(whole) => l.store(sum, whole),
+            None => l.store_part(sum, part),
+        }
+    }
+}
+
+/// For `N` of `G` blocks from `first` on, the sum over `x` of weight times number, in `P` parts, 4 or
+/// 8, the first of which begins at `start`: see above.
+#[inline(always)]
+pub(crate) fn sums<L: Lanes, const G: usize, const N: usize, const P: usize>(
+    l: L,
+    weights: &[[Line; G]],
+    x: &[f32],
+    first: usize,
+    start: [L::F; N],
+) -> [L::F; N] {
+    let mut parts = [[l.splat(0.0); N]; P];
+    parts[0] = start;
+    let (whole, rest) = weights.as_chunks::<P>();
+    let (x_whole, x_rest) = x.as_chunks::<P>();
+    for (weights, x) in whole.iter().zip(x_whole) {
+        for part in 0..P {
+            add(l, &mut parts[part], &weights[part], x[part], first);
+        }
+    }
+    // Each part by its number: one chosen at run time could not be a register.
+    for part in 0..P {
+        if let (Some(weights), Some(x)) = (rest.get(part), x_rest.get(part)) {
+            add(l, &mut parts[part], weights, *x, first);
+        }
+    }
+    let mut sums = start;
+    for (n, sum) in sums.iter_mut().enumerate() {
+        *sum = four(l, &[parts[0][n], parts[1][n], parts[2][n], parts[3][n]]);
+        if P == 8 {
+            let others =
+                four(l, &[parts[P - 4][n], parts[P - 3][n], parts[P - 2][n], parts[P - 1][n]]);
+            *sum = l.add(*sum, others);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn add<L: Lanes, const G: usize, const N: usize>(
+    l: L,
+    part: &mut [L::F; N],
+    weights: &[Line; G],
+    x: f32,
+    first: usize,
+) {
+    let x = l.splat(x);
+    for (n, part) in part.iter_mut().enumerate() {
+        *part = l.fma(x, l.load(&weights[first + n].0), *part);
     }
 }
 

@@ -26,6 +26,7 @@ impl Isa {
     }
 
     /// Whether this machine has it.
+    #[inline]
     #[cfg(target_arch = "x86_64")]
     pub fn is_available(self) -> bool {
         let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

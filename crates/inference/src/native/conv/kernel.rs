@@ -185,6 +185,9 @@ impl Conv {
                 Some(32) => {
                     l.call(Even::<_, 32, B> { tile: &mut tile, runs, positions: &mut positions })
                 }
+                Some(64) => {
+                    l.call(Even::<_, 64, B> { tile: &mut tile, runs, positions: &mut positions })
+                }
                 _ => {}
             }
             // As many as keep both multipliers busy, and no more than registers hold.

@@ -63,10 +63,10 @@ impl Gru {
             let [of_z, of_r, of_n] = &mut sums[block];
             match &self.form {
                 Form::Before { gates, .. } => {
-                    gates.add_sums(l, block, x, [&z, &r], [of_z, of_r]);
+                    gates.put_sums(l, block, x, [&z, &r], [of_z, of_r]);
                 }
                 Form::After { gates, bias } => {
-                    gates.add_sums(l, block, x, [&z, &r, &bias[block].0], [of_z, of_r, of_n]);
+                    gates.put_sums(l, block, x, [&z, &r, &bias[block].0], [of_z, of_r, of_n]);
                 }
             }
         }
@@ -88,7 +88,7 @@ impl Gru {
                 }
                 for block in blocks {
                     let ([.., n], [.., of_n]) = (&projected[block], &mut sums[block]);
-                    hidden.add_sums(l, block, passed.as_flattened(), [n], [of_n]);
+                    hidden.put_sums(l, block, passed.as_flattened(), [n], [of_n]);
                 }
             }
             Form::After { .. } => {

@@ -20,33 +20,33 @@ impl Lstm {
     /// One step over `blocks`; `projected` is what the gates take of the input. The state's `carried`
     /// is the cell.
     ///
-    /// All sums come first: the functions are a long chain of dependent operations a block, and the
-    /// chains of several blocks can then run side by side.
+    /// The functions of a block are a long chain of dependent operations, beside which the next
+    /// block's sums run.
     #[inline(always)]
     pub(super) fn step<L: Lanes>(
         &self,
         l: L,
-        blocks: impl Iterator<Item = usize> + Clone,
+        blocks: impl Iterator<Item = usize>,
         projected: &[Row],
         state: &mut State,
     ) {
         let (projected, _) = projected.as_chunks::<GATES>();
         let (sums, _) = state.sums.as_chunks_mut::<GATES>();
         let h = state.h.as_flattened();
-        for block in blocks.clone() {
-            let (start, out) = (projected[block].each_ref(), sums[block].each_mut());
-            self.recurrent.add_sums(l, block, h, start, out);
-        }
         let (cell, out) = (&mut state.carried, &mut state.new);
         if let [Activation::Sigmoid, Activation::Tanh, Activation::Tanh] = self.functions {
             for block in blocks {
-                let [i, o, f, g] = &sums[block];
-                let gates = [l.load(i), l.load(o), l.load(f), l.load(g)];
+                let start = projected[block].each_ref();
+                let gates = self.recurrent.sums(l, block, h, start);
                 let (new, hidden) = usual(l, gates, l.load(&cell[block]));
                 l.store(new, &mut cell[block]);
                 l.store(hidden, &mut out[block]);
             }
             return;
+        }
+        for block in blocks {
+            let (start, out) = (projected[block].each_ref(), sums[block].each_mut());
+            self.recurrent.put_sums(l, block, h, start, out);
         }
         let [gate, entering, leaving] = self.functions;
         let of_gates = [gate, gate, gate, entering].into_iter().cycle();

@@ -182,7 +182,7 @@ impl<const G: usize> Projection<G> {
                 let to = to + block * G * LANES;
                 let (to, _) = projections[to..to + G * LANES].as_chunks_mut::<LANES>();
                 let to = to.as_chunks_mut().0[0].each_mut();
-                self.weights.add_sums(l, block, &x[from..], bias.each_ref(), to);
+                self.weights.put_sums(l, block, &x[from..], bias.each_ref(), to);
             }
         }
     }

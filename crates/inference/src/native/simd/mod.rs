@@ -41,6 +41,8 @@ pub(crate) trait Lanes: Copy {
     fn splat(self, value: f32) -> Self::F;
     fn load(self, from: &[f32; LANES]) -> Self::F;
     fn store(self, value: Self::F, to: &mut [f32; LANES]);
+    /// Each of four numbers four times.
+    fn fours(self, from: &[f32; 4]) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
@@ -97,6 +99,7 @@ pub(crate) trait Kernel {
 ///
 /// # Panics
 /// If this machine does not have them.
+#[inline(always)]
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         Isa::Scalar => scalar::Scalar.call(kernel),

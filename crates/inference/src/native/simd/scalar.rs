@@ -35,6 +35,11 @@ impl Lanes for Scalar {
         *to = value;
     }
 
+    #[inline(always)]
+    fn fours(self, from: &[f32; 4]) -> Self::F {
+        each(|lane| from[lane / 4])
+    }
+
     #[inline(never)]
     fn down<const BY: usize>(self, a: Self::F) -> Self::F {
         each(|lane| a[(lane + BY) % LANES])

@@ -40,6 +40,7 @@ impl Kernel for Everything<'_> {
             math::sigmoid(l, a),
             math::tanh(l, a),
             l.load_part(&self.0[0][..5]),
+            l.fours(&self.0[0].as_chunks().0[1]),
             l.splat(l.first(a)),
             self.halves(l, a),
         ];

@@ -134,6 +134,15 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn fours(self, from: &[f32; 4]) -> Self::F {
+        // SAFETY: as above; four numbers may be read.
+        unsafe {
+            let lanes = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+            _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(from.as_ptr())), lanes)
+        }
+    }
+
+    #[inline(always)]
     fn load_part(self, from: &[f32]) -> Self::F {
         // SAFETY: as above; numbers behind the slice are masked out.
         unsafe { _mm512_maskz_loadu_ps(first_lanes(from.len()), from.as_ptr()) }
@@ -224,6 +233,15 @@ impl Lanes for Avx2 {
             _mm256_storeu_ps(low.as_mut_ptr(), value[0]);
             _mm256_storeu_ps(high.as_mut_ptr(), value[1]);
         }
+    }
+
+    #[inline(always)]
+    fn fours(self, [a, b, c, d]: &[f32; 4]) -> Self::F {
+        // SAFETY: `self` proves that the machine has the instructions.
+        let half = |low: &f32, high: &f32| unsafe {
+            _mm256_set_m128(_mm_set1_ps(*high), _mm_set1_ps(*low))
+        };
+        [half(a, b), half(c, d)]
     }
 
     #[inline(always)]
