@@ -237,7 +237,7 @@ impl<'g> Compiler<'g> {
         alone.settle().map_err(|reason| node.refuse(reason))?;
         let (steps, arena) = (&alone.steps, &mut alone.arena);
         let slide = Slide { window: None, rings: &mut [], turn: Turn::WHOLE };
-        plan::execute(Isa::Scalar, Run { steps, arena, slide });
+        plan::execute(Isa::Scalar, &mut Run { steps, arena, slide });
         let numbers = simd::flat(&alone.arena);
         let outputs = node.outputs.iter().map(|id| match id.and_then(|id| alone.known.get(&id)) {
             Some(Known::Constant(tensor)) => (**tensor).clone(),

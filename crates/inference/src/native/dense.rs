@@ -12,6 +12,8 @@
 //! These orders are the same for every instruction set and every number of rows. How many blocks are
 //! in registers at a time is not part of them.
 
+#![expect(clippy::needless_range_loop, reason = "indices are those of registers, not of a walk")]
+
 use super::plan::apart;
 use super::simd::{LANES, Lanes, Line};
 use std::ops::Range;
@@ -123,12 +125,13 @@ impl Rest<'_> {
             for (start, bias) in start.iter_mut().zip(bias) {
                 *start = l.load(&bias.0);
             }
-            for sum in sums::<L, G, G, P>(l, weights, input, 0, start) {
-                self.put(l, relu, sum);
+            for sum in sums::<L, G, G, P, 1>(l, weights, [input], 0, start).as_flattened() {
+                self.put(l, relu, *sum);
             }
         } else {
             for (block, bias) in bias.iter().enumerate() {
-                let [sum] = sums::<L, G, 1, P>(l, weights, input, block, [l.load(&bias.0)]);
+                let start = [l.load(&bias.0)];
+                let [[sum]] = sums::<L, G, 1, P, 1>(l, weights, [input], block, start);
                 self.put(l, relu, sum);
             }
         }
@@ -158,8 +161,8 @@ impl Rest<'_> {
             }
         }
         let sum = four(l, &sums);
-        let sum = l.add(sum, l.down::<8>(sum));
-        self.put(l, relu, l.add(sum, l.down::<4>(sum)));
+        let sum = l.add(sum, l.swapped::<8>(sum));
+        self.put(l, relu, l.add(sum, l.swapped::<4>(sum)));
     }
 
     /// The next block of the output, as far as there is room.
@@ -177,41 +180,65 @@ impl Rest<'_> {
     }
 }
 
-/// For `N` of `G` blocks from `first` on, the sum over `x` of weight times number, in `P` parts, 4 or
-/// 8, the first of which begins at `start`: see above.
+/// For each of `R` rows `x`, and `N` of `G` blocks from `first` on, the sum of weight times number in
+/// `P` parts, 2, 4 or 8, the first of which begins at `start`: see above.
 #[inline(always)]
-pub(crate) fn sums<L: Lanes, const G: usize, const N: usize, const P: usize>(
+pub(crate) fn sums<L: Lanes, const G: usize, const N: usize, const P: usize, const R: usize>(
     l: L,
     weights: &[[Line; G]],
-    x: &[f32],
+    x: [&[f32]; R],
     first: usize,
     start: [L::F; N],
-) -> [L::F; N] {
-    let mut parts = [[l.splat(0.0); N]; P];
-    parts[0] = start;
+) -> [[L::F; N]; R] {
+    let mut parts = [[[l.splat(0.0); N]; R]; P];
+    parts[0] = [start; R];
     let (whole, rest) = weights.as_chunks::<P>();
-    let (x_whole, x_rest) = x.as_chunks::<P>();
-    for (weights, x) in whole.iter().zip(x_whole) {
+    let mut x_whole: [&[[f32; P]]; R] = [&[]; R];
+    let mut x_rest: [&[f32]; R] = [&[]; R];
+    for row in 0..R {
+        let (of_whole, of_rest) = x[row].as_chunks::<P>();
+        (x_whole[row], x_rest[row]) = (&of_whole[..whole.len()], &of_rest[..rest.len()]);
+    }
+    for (at, weights) in whole.iter().enumerate() {
         for part in 0..P {
-            add(l, &mut parts[part], &weights[part], x[part], first);
+            for row in 0..R {
+                add(l, &mut parts[part][row], &weights[part], x_whole[row][at][part], first);
+            }
         }
     }
     // Each part by its number: one chosen at run time could not be a register.
     for part in 0..P {
-        if let (Some(weights), Some(x)) = (rest.get(part), x_rest.get(part)) {
-            add(l, &mut parts[part], weights, *x, first);
+        if let Some(weights) = rest.get(part) {
+            for row in 0..R {
+                add(l, &mut parts[part][row], weights, x_rest[row][part], first);
+            }
         }
     }
-    let mut sums = start;
-    for (n, sum) in sums.iter_mut().enumerate() {
-        *sum = four(l, &[parts[0][n], parts[1][n], parts[2][n], parts[3][n]]);
-        if P == 8 {
-            let others =
-                four(l, &[parts[P - 4][n], parts[P - 3][n], parts[P - 2][n], parts[P - 1][n]]);
-            *sum = l.add(*sum, others);
+    let mut sums = [start; R];
+    for row in 0..R {
+        for n in 0..N {
+            sums[row][n] = whole_sum(l, &parts, row, n);
         }
     }
     sums
+}
+
+#[inline(always)]
+fn whole_sum<L: Lanes, const N: usize, const P: usize, const R: usize>(
+    l: L,
+    parts: &[[[L::F; N]; R]; P],
+    row: usize,
+    n: usize,
+) -> L::F {
+    let mut sum = l.add(parts[0][row][n], parts[1][row][n]);
+    if P >= 4 {
+        sum = l.add(sum, l.add(parts[2][row][n], parts[3][row][n]));
+    }
+    if P >= 8 {
+        let third = l.add(parts[4][row][n], parts[5][row][n]);
+        sum = l.add(sum, l.add(third, l.add(parts[6][row][n], parts[7][row][n])));
+    }
+    sum
 }
 
 #[inline(always)]

@@ -127,7 +127,7 @@ impl NativeModel {
         rings.forget();
         let (rings, turn) = rings.turn(0);
         let slide = Slide { window: None, rings, turn };
-        plan::execute(self.isa, Run { steps, arena, slide });
+        plan::execute(self.isa, &mut Run { steps, arena, slide });
     }
 
     /// What it keeps: weights, the arena, and the steps' own lists.
@@ -175,7 +175,7 @@ impl NativeModel {
         }
         let (rings, turn) = memory.rings.turn(new_rows);
         let slide = Slide { window: Some(window), rings, turn };
-        plan::execute(self.isa, Run { steps: &plan.steps, arena: &mut plan.arena, slide });
+        plan::execute(self.isa, &mut Run { steps: &plan.steps, arena: &mut plan.arena, slide });
         let arena = simd::flat(&plan.arena);
         let mut rest = memory.states.numbers();
         for (_, output) in &plan.states {

@@ -130,11 +130,12 @@ pub(crate) struct Run<'a> {
     pub(crate) slide: Slide<'a>,
 }
 
-impl Kernel for Run<'_> {
+/// By reference: a copy would wait until what was just written of it has left the store buffer.
+impl Kernel for &mut Run<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self, lanes: L) {
+    fn run<L: Lanes>(self, lanes: L) {
         let arena = simd::flat_mut(self.arena);
         for step in self.steps {
             step.run(lanes, arena, &mut self.slide);
@@ -144,7 +145,7 @@ impl Kernel for Run<'_> {
 
 /// Runs all steps with these instructions. Never inlined: whoever scores would have the kernels again.
 #[inline(never)]
-pub(crate) fn execute(isa: Isa, run: Run<'_>) {
+pub(crate) fn execute(isa: Isa, run: &mut Run<'_>) {
     simd::dispatch(isa, run);
 }
 

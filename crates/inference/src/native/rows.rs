@@ -103,38 +103,36 @@ fn softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
 }
 
 /// Of a row that registers hold. What a row does not fill takes no part in the highest and in the
-/// sum, so halves that are empty need not be joined.
+/// sum, so halves that are empty need not be joined; the row's lanes all have what they come to.
 #[inline(always)]
 fn short_softmax<L: Lanes>(l: L, row: Row, log: bool, from: &[f32], to: &mut [f32]) {
     let (lanes, width) = (l.load(&LANE_NUMBERS), l.splat(row.width as f32));
     let line = load(l, from, row.start);
     let mut highest = l.select_less(lanes, width, line, l.splat(f32::NEG_INFINITY));
     if row.width > 8 {
-        highest = l.max(highest, l.down::<8>(highest));
+        highest = l.max(highest, l.swapped::<8>(highest));
     }
     if row.width > 4 {
-        highest = l.max(highest, l.down::<4>(highest));
+        highest = l.max(highest, l.swapped::<4>(highest));
     }
-    highest = l.max(highest, l.down::<2>(highest));
-    highest = l.max(highest, l.down::<1>(highest));
-    let highest = l.first(highest);
+    highest = l.max(highest, l.swapped::<2>(highest));
+    highest = l.max(highest, l.swapped::<1>(highest));
     // Never above zero, so held from below alone.
-    let held = l.max(l.splat(-87.3), l.sub(line, l.splat(highest)));
+    let held = l.max(l.splat(-87.3), l.sub(line, highest));
     let powers = l.select_less(lanes, width, math::exp_within(l, held), l.splat(0.0));
     let mut sum = powers;
     if row.width > 8 {
-        sum = l.add(sum, l.down::<8>(sum));
+        sum = l.add(sum, l.swapped::<8>(sum));
     }
     if row.width > 4 {
-        sum = l.add(sum, l.down::<4>(sum));
+        sum = l.add(sum, l.swapped::<4>(sum));
     }
-    sum = l.add(sum, l.down::<2>(sum));
-    sum = l.add(sum, l.down::<1>(sum));
-    let sum = l.first(sum);
+    sum = l.add(sum, l.swapped::<2>(sum));
+    sum = l.add(sum, l.swapped::<1>(sum));
     let line = if log {
-        l.sub(line, l.splat(highest + libm::logf(sum)))
+        l.sub(line, l.splat(l.first(highest) + libm::logf(l.first(sum))))
     } else {
-        l.div(powers, l.splat(sum))
+        l.div(powers, sum)
     };
     store(l, to, row.start, line);
 }
@@ -229,8 +227,8 @@ pub(crate) fn store<L: Lanes>(l: L, place: &mut [f32], at: usize, value: L::F) {
 /// All lanes as one number: halves onto halves.
 #[inline(always)]
 fn halves<L: Lanes>(l: L, lanes: L::F, join: impl Fn(L, L::F, L::F) -> L::F) -> f32 {
-    let lanes = join(l, lanes, l.down::<8>(lanes));
-    let lanes = join(l, lanes, l.down::<4>(lanes));
-    let lanes = join(l, lanes, l.down::<2>(lanes));
-    l.first(join(l, lanes, l.down::<1>(lanes)))
+    let lanes = join(l, lanes, l.swapped::<8>(lanes));
+    let lanes = join(l, lanes, l.swapped::<4>(lanes));
+    let lanes = join(l, lanes, l.swapped::<2>(lanes));
+    l.first(join(l, lanes, l.swapped::<1>(lanes)))
 }

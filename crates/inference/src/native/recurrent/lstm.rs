@@ -37,7 +37,7 @@ impl Lstm {
         if let [Activation::Sigmoid, Activation::Tanh, Activation::Tanh] = self.functions {
             for block in blocks {
                 let start = projected[block].each_ref();
-                let gates = self.recurrent.sums(l, block, h, start);
+                let [gates] = self.recurrent.sums::<L, 4, 1>(l, block, [h], start);
                 let (new, hidden) = usual(l, gates, l.load(&cell[block]));
                 l.store(new, &mut cell[block]);
                 l.store(hidden, &mut out[block]);

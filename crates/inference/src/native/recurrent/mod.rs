@@ -176,13 +176,37 @@ impl<const G: usize> Projection<G> {
         rows: impl Iterator<Item = (usize, usize)> + Clone,
         projections: &mut [f32],
     ) {
+        for block in 0..self.bias.len() / G {
+            let mut rows = rows.clone();
+            while let Some(first) = rows.next() {
+                match rows.next() {
+                    Some(second) => self.put(l, block, x, [first, second], projections),
+                    None => self.put(l, block, x, [first], projections),
+                }
+            }
+        }
+    }
+
+    /// One block of so many rows, which share the weights' way to the registers. Two parts a sum,
+    /// so that those of two rows fit.
+    #[inline(always)]
+    fn put<L: Lanes, const R: usize>(
+        &self,
+        l: L,
+        block: usize,
+        x: &[f32],
+        places: [(usize, usize); R],
+        projections: &mut [f32],
+    ) {
         let (bias, _) = flat(&self.bias).as_chunks::<LANES>();
-        for (block, bias) in bias.as_chunks::<G>().0.iter().enumerate() {
-            for (from, to) in rows.clone() {
-                let to = to + block * G * LANES;
-                let (to, _) = projections[to..to + G * LANES].as_chunks_mut::<LANES>();
-                let to = to.as_chunks_mut().0[0].each_mut();
-                self.weights.put_sums(l, block, &x[from..], bias.each_ref(), to);
+        let (bias, rows) =
+            (bias.as_chunks::<G>().0[block].each_ref(), places.map(|(from, _)| &x[from..]));
+        let sums = self.weights.sums::<L, 2, R>(l, block, rows, bias);
+        for row in 0..R {
+            let place = places[row].1 + block * G * LANES;
+            let (to, _) = projections[place..][..G * LANES].as_chunks_mut::<LANES>();
+            for gate in 0..G {
+                l.store(sums[row][gate], &mut to[gate]);
             }
         }
     }

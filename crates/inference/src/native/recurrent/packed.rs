@@ -36,33 +36,37 @@ impl<const G: usize> Packed<G> {
         size_of_val(&self.lines[..])
     }
 
-    /// For each gate of a block, its start and the sum over the beginning of `x` of weight times
-    /// number, in the order of a [`sums`] layer of four blocks.
+    /// For each row and gate of a block, its start and the sum over the row's beginning of weight
+    /// times number, in `P` parts as [`sums`] has them.
     #[inline(always)]
-    pub(super) fn sums<L: Lanes>(
+    pub(super) fn sums<L: Lanes, const P: usize, const R: usize>(
         &self,
         l: L,
         block: usize,
-        x: &[f32],
+        rows: [&[f32]; R],
         start: [&Row; G],
-    ) -> [L::F; G] {
+    ) -> [[L::F; G]; R] {
         let weights = &self.lines[block * self.inputs..(block + 1) * self.inputs];
-        let x = &x[..self.inputs];
+        let rows = rows.map(|row| &row[..self.inputs]);
         let mut gates = [l.splat(0.0); G];
         for (gate, from) in gates.iter_mut().zip(start) {
             *gate = l.load(from);
         }
         if L::GROUP >= G {
-            return sums::<L, G, G, 4>(l, weights, x, 0, gates);
+            return sums::<L, G, G, P, R>(l, weights, rows, 0, gates);
         }
         // The registers hold the parts of one gate.
+        let mut all = [gates; R];
         for gate in 0..G {
-            [gates[gate]] = sums::<L, G, 1, 4>(l, weights, x, gate, [gates[gate]]);
+            let of_gate = sums::<L, G, 1, P, R>(l, weights, rows, gate, [gates[gate]]);
+            for row in 0..R {
+                all[row][gate] = of_gate[row][0];
+            }
         }
-        gates
+        all
     }
 
-    /// [`Packed::sums`], to memory.
+    /// [`Packed::sums`] of one row in four parts, to memory.
     #[inline(always)]
     pub(super) fn put_sums<L: Lanes>(
         &self,
@@ -72,8 +76,9 @@ impl<const G: usize> Packed<G> {
         start: [&Row; G],
         out: [&mut Row; G],
     ) {
-        for (out, sum) in out.into_iter().zip(self.sums(l, block, x, start)) {
-            l.store(sum, out);
+        let [sums] = self.sums::<L, 4, 1>(l, block, [x], start);
+        for (out, sum) in out.into_iter().zip(&sums) {
+            l.store(*sum, out);
         }
     }
 }

@@ -61,8 +61,8 @@ pub(crate) trait Lanes: Copy {
     /// whole number leaves it there.
     fn exp2_of_bits(self, a: Self::F) -> Self::F;
 
-    /// In the first `BY` lanes (8, 4, 2 or 1) what the next `BY` hold; in the others anything.
-    fn down<const BY: usize>(self, a: Self::F) -> Self::F;
+    /// Every `BY` lanes (8, 4, 2 or 1) change places with the next `BY`.
+    fn swapped<const BY: usize>(self, a: Self::F) -> Self::F;
     /// The first lane.
     fn first(self, a: Self::F) -> f32;
 

@@ -41,8 +41,8 @@ impl Lanes for Scalar {
     }
 
     #[inline(never)]
-    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
-        each(|lane| a[(lane + BY) % LANES])
+    fn swapped<const BY: usize>(self, a: Self::F) -> Self::F {
+        each(|lane| a[lane ^ BY])
     }
 
     #[inline(always)]

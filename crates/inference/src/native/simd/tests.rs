@@ -9,13 +9,13 @@ use proptest::prelude::*;
 struct Everything<'a>([&'a [f32; LANES]; 3]);
 
 impl Everything<'_> {
-    /// Halves onto halves: of what `down` leaves in the lanes behind, nothing is looked at.
+    /// Halves onto halves, each time with another operation's rounding.
     #[inline(always)]
     fn halves<L: Lanes>(self, l: L, a: L::F) -> L::F {
-        let a = l.add(a, l.down::<8>(a));
-        let a = l.add(a, l.down::<4>(a));
-        let a = l.sub(a, l.down::<2>(a));
-        l.splat(l.first(l.sub(a, l.down::<1>(a))))
+        let a = l.add(a, l.swapped::<8>(a));
+        let a = l.add(a, l.swapped::<4>(a));
+        let a = l.sub(a, l.swapped::<2>(a));
+        l.splat(l.first(l.sub(a, l.swapped::<1>(a))))
     }
 }
 

@@ -91,14 +91,14 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
+    fn swapped<const BY: usize>(self, a: Self::F) -> Self::F {
         // SAFETY: `self` proves that the machine has the instructions.
         unsafe {
             match BY {
-                8 => _mm512_shuffle_f32x4::<0b11_10_11_10>(a, a),
-                4 => _mm512_shuffle_f32x4::<0b01_01_01_01>(a, a),
-                2 => _mm512_permute_ps::<0b11_10_11_10>(a),
-                _ => _mm512_permute_ps::<0b01_01_01_01>(a),
+                8 => _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a),
+                4 => _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a),
+                2 => _mm512_permute_ps::<0b01_00_11_10>(a),
+                _ => _mm512_permute_ps::<0b10_11_00_01>(a),
             }
         }
     }
@@ -187,17 +187,16 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn down<const BY: usize>(self, a: Self::F) -> Self::F {
+    fn swapped<const BY: usize>(self, a: Self::F) -> Self::F {
         // SAFETY: `self` proves that the machine has the instructions.
-        let low = unsafe {
+        let half = |half: __m256| unsafe {
             match BY {
-                8 => a[1],
-                4 => _mm256_permute2f128_ps::<0x11>(a[0], a[0]),
-                2 => _mm256_permute_ps::<0b11_10_11_10>(a[0]),
-                _ => _mm256_permute_ps::<0b01_01_01_01>(a[0]),
+                4 => _mm256_permute2f128_ps::<0x01>(half, half),
+                2 => _mm256_permute_ps::<0b01_00_11_10>(half),
+                _ => _mm256_permute_ps::<0b10_11_00_01>(half),
             }
         };
-        [low, low]
+        if BY == 8 { [a[1], a[0]] } else { [half(a[0]), half(a[1])] }
     }
 
     #[inline(always)]
