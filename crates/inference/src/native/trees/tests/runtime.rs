@@ -65,6 +65,16 @@ fn check(lists: &Lists, features: usize, inputs: &[Vec<f32>], tolerance: f32) {
     }
 }
 
+/// Where every node asks for equality, they compare otherwise: ONNX Runtime 1.22 then makes sets of
+/// those that equal small whole numbers, and goes astray at the others (x = -0.25, where true y = 1:
+/// it takes y = 1 for false). The twin walks have such trees.
+fn avoid_sets(lists: &mut Lists) {
+    if lists.modes.iter().all(|mode| ["BRANCH_EQ", "LEAF"].contains(mode)) {
+        let equal = lists.modes.iter_mut().filter(|mode| **mode == "BRANCH_EQ");
+        equal.for_each(|mode| *mode = "BRANCH_LEQ");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
@@ -89,6 +99,7 @@ proptest! {
             lists.weights[vote] = leaf * unit;
             leaf += 1.0;
         }
+        avoid_sets(&mut lists);
         let inputs: Vec<_> = (0..30).map(|_| lists.input(features, with_nan, &mut rng)).collect();
         check(&lists, features, &inputs, 0.0);
     }
