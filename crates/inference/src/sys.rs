@@ -1,5 +1,5 @@
 //! The calls into ONNX Runtime's C interface that `ort` has no safe form for: the probe of a
-//! library, and runs over buffers bound once. All of this crate's unsafe code is here.
+//! library, and runs over buffers bound once.
 #![expect(unsafe_code, reason = "ONNX Runtime is a C library")]
 
 use crate::LibraryError;

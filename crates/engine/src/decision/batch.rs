@@ -24,7 +24,7 @@ impl DecisionStage {
     /// As [`DecisionStage::step`].
     #[inline]
     pub fn step_batch(&mut self, batch: &[Popped], mut on: impl FnMut(&FeatureFrame, Scored)) {
-        if batch.len() < 2 || self.rungs.iter().any(|rung| rung.is_stateful) {
+        if batch.len() < 2 || !self.may_pass() {
             for Popped { frame, popped_mono } in batch {
                 on(frame, self.step(frame, *popped_mono));
             }

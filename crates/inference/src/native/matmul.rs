@@ -5,7 +5,7 @@ use super::simd::{LANES, Lanes};
 use std::ops::Range;
 
 /// `to[i] = a[..] x b[..]` for each pair of places in `batches`; `[m, k] x [k, n]`. An output sums
-/// over k as [`super::dense`] does, without a bias.
+/// over k in four parts as [`super::dense`] does for layers of several blocks, without a bias.
 #[derive(Debug)]
 pub(crate) struct MatMul {
     pub(crate) a: Range<usize>,
