@@ -1,10 +1,12 @@
 //! The command line.
 
+pub mod bench;
 pub mod live;
 pub mod model;
 mod parse;
 mod worker;
 
+use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
 use model::ModelArgs;
@@ -71,6 +73,10 @@ pub enum Command {
     ///
     /// Example: tickhawk model promote trained.onnx --name obi --budget-us 50
     Model(ModelArgs),
+    /// Measure every step beside what else could be used, and the whole as a user would see it.
+    ///
+    /// Example: tickhawk bench all --json > bench.json
+    Bench(BenchArgs),
     /// Print the resolved config and where each value came from; check model and cores. Connects
     /// nowhere.
     ///

@@ -1,5 +1,6 @@
 //! Order books in, ONNX signals out, and proof of how fast.
 
+mod bench;
 mod books;
 mod challenger;
 mod check;
@@ -33,7 +34,8 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tickhawk_harness::CountingAllocator<mimalloc::MiMalloc> =
+    tickhawk_harness::CountingAllocator(mimalloc::MiMalloc);
 
 /// How a command that ran to its end ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Model(args) => model::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Worker(args) => worker::run(args),

@@ -1,9 +1,11 @@
 //! Models made in memory: for doc examples, and for the tests and measurements of whatever runs
-//! models. Tiny ones with a contract, and a large one without.
+//! models. Tiny ones with a contract, and larger ones without.
 
+mod forest;
 pub(crate) mod nets;
 
-pub use nets::{Ends, deep_lob};
+pub use forest::forest;
+pub use nets::{Ends, deep_lob, lstm};
 
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,

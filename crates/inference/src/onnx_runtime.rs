@@ -109,6 +109,13 @@ impl OrtModel {
         Output::of(self.kind, self.binding.output(0))
     }
 
+    /// The C call alone, on what [`OrtModel::input_mut`] holds and whatever state was run last; the
+    /// output is not looked at. What a caller of the library itself would time.
+    #[inline]
+    pub fn run_bare(&mut self) -> Result<(), InferenceError> {
+        self.binding.run().map_err(|message| InferenceError::Run { message })
+    }
+
     /// What the model is to keep of an instrument between runs: one for each.
     pub fn memory(&self) -> Memory {
         Memory { states: States::new(self.states.iter().sum()), rings: Rings::default() }

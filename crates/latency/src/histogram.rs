@@ -124,6 +124,12 @@ impl LatencyHistogram {
         Some(Percentiles { p50_ns, p90_ns, p99_ns, p99_9_ns, p99_99_ns, max_ns: self.max_ns })
     }
 
+    /// The value at or below which this share of all samples lies, as far as buckets tell; 0 of an
+    /// empty series.
+    pub fn value_at(&self, quantile: f64) -> u64 {
+        self.histogram.value_at_quantile(quantile).min(self.max_ns)
+    }
+
     /// Writes the percentile distribution as HdrHistogram's own tools do and read (`.hgrm`), with
     /// values in units of `value_unit_ns` nanoseconds: 1.0 for ns, 1000.0 for µs.
     pub fn write_hgrm(&self, out: impl io::Write, value_unit_ns: f64) -> io::Result<()> {

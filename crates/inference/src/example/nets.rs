@@ -84,6 +84,10 @@ impl Net {
         name
     }
 
+    pub(crate) fn into_graph(self) -> GraphProto {
+        self.graph
+    }
+
     /// A convolution with random weights `[outputs, inputs, kernel...]` and biases.
     pub(crate) fn conv(
         &mut self,
@@ -187,4 +191,39 @@ pub fn deep_lob(steps: usize, features: usize, channels: usize, ends: Ends, seed
     let mean = net.node("GlobalAveragePool", &[&joined], vec![]);
     let flat = net.node("Flatten", &[&mean], vec![]);
     net.classes(&flat, 3 * wide)
+}
+
+/// An LSTM of so many units over `[N, steps, features]` and three probabilities of its last state,
+/// without a contract, with weights of that seed. If it is `carried`, its states are inputs `h0` and
+/// `c0` and outputs `h1` and `c1`: a model that carries state, of one step a run.
+///
+/// # Panics
+/// If a model that carries state is to take more than one step.
+pub fn lstm(steps: usize, features: usize, units: usize, carried: bool, seed: u64) -> Vec<u8> {
+    assert!(steps == 1 || !carried, "a model that carries state takes a step");
+    let mut net = Net::new(steps, features, seed);
+    let time_first = net.node("Transpose", &["x"], vec![ints("perm", &[1, 0, 2])]);
+    let gates = 4 * units;
+    let w = net.weights(&[1, gates, features], features + units);
+    let r = net.weights(&[1, gates, units], features + units);
+    let b = net.weights(&[1, 2 * gates], features + units);
+    let mut inputs = vec![time_first.as_str(), &w, &r, &b];
+    if carried {
+        inputs.extend(["", "h0", "c0"]);
+        let dims = [Some(1), None, Some(units as i64)];
+        net.graph.input.push(tensor_value("h0", 1, &dims));
+        net.graph.input.push(tensor_value("c0", 1, &dims));
+    }
+    let mut layer = node("LSTM", &inputs, "y");
+    layer.output.extend(["h1".into(), "c1".into()]);
+    layer.attribute.push(integer("hidden_size", units as i64));
+    net.graph.node.push(layer);
+    let axes = net.integers(&[0]);
+    let last = net.node("Squeeze", &["h1", &axes], vec![]);
+    if carried {
+        let dims = [Some(1), None, Some(units as i64)];
+        net.graph.output.push(tensor_value("h1", 1, &dims));
+        net.graph.output.push(tensor_value("c1", 1, &dims));
+    }
+    net.classes(&last, units)
 }

@@ -1,0 +1,61 @@
+//! What can keep a measurement from being made.
+
+use std::path::PathBuf;
+use tickhawk_capture::CaptureError;
+use tickhawk_engine::CoreError;
+use tickhawk_inference::{InferenceError, Unsupported};
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum HarnessError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] CaptureError),
+    /// The recording names no venue, and none was given: say it with `--venue`.
+    #[error("cannot tell whose messages `{}` holds\nhint: say it with `--venue SLUG`", path.display())]
+    NoVenue {
+        /// The first file.
+        path: PathBuf,
+    },
+    /// The recording holds nothing that a venue sent.
+    #[error("`{}` holds no message of a venue", path.display())]
+    Empty {
+        /// The first file.
+        path: PathBuf,
+    },
+    /// Too few messages to say anything by: take a longer recording.
+    #[error("{found} messages of `{name}` change a whole book; {needed} are needed to measure by")]
+    TooShort {
+        /// The recording.
+        name: String,
+        /// How many there are.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// A model cannot be run.
+    #[error(transparent)]
+    Model(#[from] InferenceError),
+    /// The native engine does not run a model that was made for it.
+    #[error(transparent)]
+    Native(#[from] Unsupported),
+    /// A thread cannot be pinned.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The figures cannot be drawn.
+    #[error("drawing the report: {message}")]
+    Plot {
+        /// What the plots say.
+        message: String,
+    },
+    /// Two implementations that were to do the same work came to different results.
+    #[error("{what}: {ours} and {theirs} should be equal")]
+    Disagree {
+        /// What was compared.
+        what: String,
+        /// What ours gives.
+        ours: String,
+        /// What the other one gives.
+        theirs: String,
+    },
+}

@@ -1,0 +1,262 @@
+//! Both stages, a recording, and when its messages are sent.
+
+use super::Loop;
+use crate::{Bench, Course, HarnessError, Recorded, Subject, allocations};
+use crossbeam_queue::ArrayQueue;
+use std::{collections::BTreeSet, hint::spin_loop, ops::Range};
+use tickhawk_engine::{DecisionStage, Input, MarketOptions, MarketSink, MarketStage, Record};
+use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
+use tickhawk_inference::{Engine, Model, RuntimeOptions};
+use tickhawk_latency::{Clock, LatencyHistogram, StageHistograms};
+use tickhawk_market::{ConnectionId, MonoNanos, UnixNanos};
+use tickhawk_signal::{Policy, Signal};
+
+/// Signals that may wait for the writer, as in `live`.
+const QUEUE: usize = 4_096;
+/// Frames of a pass behind which it is steady.
+const STEADY_AFTER: usize = 64;
+/// Messages in a block of the closed loop.
+const BLOCK: usize = 64;
+
+/// Both stages over a recording, again and again.
+pub(super) struct Pipeline<'a> {
+    recorded: &'a Recorded,
+    market: MarketStage,
+    sink: Sink,
+    connections: Vec<ConnectionId>,
+    /// The record to come.
+    next: usize,
+    /// The first record of a pass from which on nothing is new: books are whole.
+    steady_from: usize,
+    passes: u64,
+    messages: u64,
+    /// Calls of the allocator in steps from there on.
+    calls: u64,
+}
+
+struct Sink {
+    decision: Option<DecisionStage>,
+    clock: Clock,
+    queue: ArrayQueue<Signal>,
+    total: LatencyHistogram,
+    /// When the message at hand was to be sent.
+    intended: MonoNanos,
+    counts: bool,
+    frames: u64,
+}
+
+impl MarketSink for Sink {
+    fn frame(&mut self, frame: &FeatureFrame) {
+        self.frames += 1;
+        let Some(decision) = &mut self.decision else { return };
+        let scored = decision.step(frame, self.clock.now());
+        let Some(signal) = scored.signal else { return };
+        if self.queue.push(signal).is_err() {
+            // The writer, which is this thread between two messages, is far behind.
+            while self.queue.pop().is_some() {}
+        }
+        if self.counts {
+            self.total.record(self.clock.now() - self.intended);
+        }
+    }
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(
+        bench: &'a Bench<'_>,
+        engine: Engine,
+        clock: &Clock,
+    ) -> Result<Self, HarnessError> {
+        let options = RuntimeOptions { engine, ..RuntimeOptions::default() };
+        let model = Model::from_file(&bench.model, &options)?;
+        let tick_size = model.contract().tick_size();
+        let plan = FeaturePlan::compile(model.contract().features(), PlanOptions::default());
+        let plan = plan.expect("a model's contract names features");
+        let policy = Policy::new(0.2, 0.05).expect("the thresholds are in order");
+        let decision = DecisionStage::new(model, policy, clock.clone());
+        Ok(Self::of(bench, &plan, tick_size, Some(decision), clock))
+    }
+
+    /// Only the first half: bytes to frames.
+    pub(super) fn framing(bench: &'a Bench<'_>) -> Result<Self, HarnessError> {
+        let model = Model::from_file(&bench.model, &RuntimeOptions::default())?;
+        let plan = FeaturePlan::compile(model.contract().features(), PlanOptions::default());
+        let plan = plan.expect("a model's contract names features");
+        Ok(Self::of(bench, &plan, model.contract().tick_size(), None, &bench.clock))
+    }
+
+    fn of(
+        bench: &'a Bench<'_>,
+        plan: &FeaturePlan,
+        contract_tick_size: Option<tickhawk_market::Decimal>,
+        decision: Option<DecisionStage>,
+        clock: &Clock,
+    ) -> Self {
+        let recorded = bench.first();
+        let options = MarketOptions { contract_tick_size, ..MarketOptions::new(recorded.venue) };
+        let first = recorded.framing(&options, clock, STEADY_AFTER).first().copied();
+        let connections: BTreeSet<u16> =
+            (0..recorded.len()).map(|index| recorded.record(index, 0).connection.0).collect();
+        Self {
+            recorded,
+            market: recorded.market(plan, &options, clock),
+            sink: Sink {
+                decision,
+                clock: clock.clone(),
+                queue: ArrayQueue::new(QUEUE),
+                total: LatencyHistogram::new(),
+                intended: MonoNanos::default(),
+                counts: false,
+                frames: 0,
+            },
+            connections: connections.into_iter().map(ConnectionId).collect(),
+            next: 0,
+            steady_from: first.map_or(recorded.len(), |index| index + 1),
+            passes: 0,
+            messages: 0,
+            calls: 0,
+        }
+    }
+
+    /// Latencies from the intended moment to the signal in the queue.
+    pub(super) fn total(&self) -> &LatencyHistogram {
+        &self.sink.total
+    }
+
+    /// Latencies of the stages, from when the message was at hand.
+    pub(super) fn stages(&self) -> &StageHistograms {
+        self.sink.decision.as_ref().expect("it decides").histograms()
+    }
+
+    /// Calls of the allocator in steps on whole books, while it counted.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Messages sent while it counted.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Two passes over the recording, the second one counted, in a closed loop.
+    pub(super) fn warm_up(&mut self) {
+        for counts in [false, true] {
+            self.sink.counts = counts;
+            for _ in 0..self.recorded.len() {
+                self.sink.intended = self.sink.clock.now();
+                self.step();
+            }
+        }
+    }
+
+    /// Forgets what was counted.
+    pub(super) fn forget(&mut self) {
+        self.sink.total = LatencyHistogram::new();
+        (self.messages, self.calls) = (0, 0);
+        if let Some(decision) = &mut self.sink.decision {
+            decision.forget_latencies();
+        }
+    }
+
+    /// Nanoseconds between two messages of that loop, on average.
+    pub(super) fn gap_ns(&self, sent: Loop) -> u64 {
+        match sent {
+            Loop::Rate(per_s) => (1e9 / per_s) as u64,
+            Loop::Pace(times) => {
+                (self.recorded.span_ns() as f64 / times / self.recorded.len() as f64) as u64
+            }
+            Loop::Closed => 0,
+        }
+    }
+
+    /// Sends messages for so long; how long it took.
+    pub(super) fn play(&mut self, sent: Loop, turn_ns: u64) -> u64 {
+        self.sink.counts = true;
+        let began = self.sink.clock.now();
+        let (mut now, mut intended_ns) = (began, 0.0f64);
+        let mut last_at = self.at();
+        while now.nanos() - began.nanos() < turn_ns {
+            match sent {
+                Loop::Rate(per_s) => intended_ns += 1e9 / per_s,
+                Loop::Pace(times) => {
+                    // A pass that begins anew follows at once.
+                    intended_ns += self.at().saturating_sub(last_at) as f64 / times;
+                    last_at = self.at();
+                }
+                Loop::Closed => intended_ns = (now.nanos() - began.nanos()) as f64,
+            }
+            let intended = MonoNanos::new(began.nanos() + intended_ns as u64);
+            // The writer's work is done while nothing is due.
+            while self.sink.queue.pop().is_some() {}
+            now = self.sink.clock.now();
+            while now < intended {
+                spin_loop();
+                now = self.sink.clock.now();
+            }
+            self.sink.intended = intended;
+            self.step();
+            self.messages += 1;
+            now = self.sink.clock.now();
+        }
+        self.sink.counts = false;
+        now.nanos() - began.nanos()
+    }
+
+    /// Receive time of the record to come.
+    fn at(&self) -> u64 {
+        let shift_ns = self.passes * self.recorded.span_ns();
+        self.recorded.record(self.next, shift_ns).received_at.nanos()
+    }
+
+    #[inline]
+    fn step(&mut self) {
+        if self.next == 0 {
+            self.begin();
+        }
+        let shift_ns = self.passes * self.recorded.span_ns();
+        let Record { connection, received_at, input } = self.recorded.record(self.next, shift_ns);
+        let calls = allocations();
+        let received_mono = self.sink.clock.now();
+        self.market.step(connection, received_at, received_mono, input, &mut self.sink);
+        if self.next >= self.steady_from {
+            self.calls += allocations() - calls;
+        }
+        self.next += 1;
+        if self.next == self.recorded.len() {
+            self.next = 0;
+            self.passes += 1;
+        }
+    }
+
+    /// Every pass begins as if all connections had just been closed.
+    #[cold]
+    fn begin(&mut self) {
+        let first = self.recorded.record(0, self.passes * self.recorded.span_ns());
+        let at: UnixNanos = first.received_at;
+        for connection in &self.connections {
+            let mono = MonoNanos::default();
+            self.market.step(*connection, at, mono, Input::Closed, &mut self.sink);
+        }
+    }
+
+    /// The closed loop's course: all records but those that fill the books.
+    pub(super) fn course(&self, pairs: usize) -> Course<'static> {
+        let items = self.recorded.len();
+        Course { items, lead_in: items / 8, block: BLOCK.min(items / 2), pairs, timed: &[] }
+    }
+}
+
+impl Subject for Pipeline<'_> {
+    fn restart(&mut self) {
+        if self.next > 0 {
+            (self.next, self.passes) = (0, self.passes + 1);
+        }
+    }
+
+    fn take(&mut self, items: Range<usize>) {
+        for _ in items {
+            self.step();
+            while self.sink.queue.pop().is_some() {}
+        }
+    }
+}

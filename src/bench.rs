@@ -1,0 +1,141 @@
+//! `tickhawk bench`: what each step costs, and what a user would see.
+
+use crate::{
+    Outcome,
+    cli::bench::{BenchArgs, BenchCommand, CompareArgs, MeasureArgs},
+    replay::{BUNDLED_MODEL, bundled},
+    report,
+};
+use anyhow::{Context, Result};
+use std::{fs, io::Write, path::Path, thread};
+use tickhawk_engine::{allowed_cores, pin_to_core};
+use tickhawk_harness::{
+    Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, compare, host::Surroundings,
+};
+use tickhawk_inference::ModelFile;
+use tickhawk_latency::{Clock, ClockCheck};
+
+/// The recordings that are measured on when none is named, the first one for all stages.
+const BUNDLED: [&str; 6] = ["binance-futures", "binance", "bybit", "okx", "coinbase", "kraken"];
+
+/// Runs the command.
+pub fn run(args: BenchArgs) -> Result<Outcome> {
+    let (stages, args) = match args.what {
+        BenchCommand::Decode(args) => (vec![Stage::Decode], args),
+        BenchCommand::Book(args) => (vec![Stage::Book], args),
+        BenchCommand::Features(args) => (vec![Stage::Features], args),
+        BenchCommand::Handoff(args) => (vec![Stage::Handoff], args),
+        BenchCommand::Inference(args) => (vec![Stage::Inference], args),
+        BenchCommand::Pipeline(args) => (vec![Stage::Pipeline], args),
+        BenchCommand::Replay(args) => (vec![Stage::Replay], args),
+        BenchCommand::All(args) => (Stage::ALL.to_vec(), args),
+        BenchCommand::Compare(args) => return held_against(&args),
+    };
+    // A thread of its own: what is spawned by others must not inherit its core.
+    let measured = thread::scope(|scope| scope.spawn(|| measure(&stages, &args)).join());
+    let measured = measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let mut out = report::stdout();
+    match args.json {
+        true => writeln!(out, "{}", sonic_rs::to_string_pretty(&measured)?)?,
+        false => write!(out, "{measured}")?,
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
+    let recordings = recordings(args)?;
+    let model = match &args.model {
+        Some(path) => ModelFile::read(path)?,
+        None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
+    };
+    let cores = cores(args);
+    let surroundings = Surroundings::new(cores.map(|[core, _]| core));
+    let clock = Clock::new();
+    if let Some([core, _]) = cores {
+        pin_to_core(core)?;
+    }
+    let sent = match (args.closed, args.pace) {
+        (true, _) => Loop::Closed,
+        (false, Some(times)) => Loop::Pace(times),
+        (false, None) => Loop::Rate(args.rate),
+    };
+    let bench = Bench {
+        recordings: &recordings,
+        clock,
+        cores,
+        pairs: args.pairs as usize,
+        pipeline: PipelineOptions { sent, seconds: args.seconds },
+        model,
+    };
+    let mut results = Results::new(bench.clock.clone());
+    for stage in stages {
+        eprintln!("measuring {}", stage.name());
+        stage.run(&bench, &mut results)?;
+    }
+    if let Some(folder) = &args.hgrm {
+        results
+            .write_hgrm(folder)
+            .with_context(|| format!("writing into `{}`", folder.display()))?;
+    }
+    let names = recordings.iter().map(|recorded| recorded.name.clone()).collect();
+    let model = bench.model.path().display().to_string();
+    let check = ClockCheck::measure(&bench.clock);
+    let report = Report::new(results, surroundings, model, names, check);
+    if let Some(path) = &args.html {
+        let page = report.html()?;
+        fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
+    }
+    Ok(report)
+}
+
+fn recordings(args: &MeasureArgs) -> Result<Vec<Recorded>> {
+    if !args.files.is_empty() {
+        return Ok(vec![Recorded::read(&args.files, args.venue.venue)?]);
+    }
+    BUNDLED
+        .iter()
+        .map(|name| {
+            let file = bundled(&format!("replay-data/{name}.jsonl.zst"))?;
+            Ok(Recorded::read(&[file], None)?)
+        })
+        .collect()
+}
+
+/// The cores asked for, else the first two there are.
+fn cores(args: &MeasureArgs) -> Option<[usize; 2]> {
+    if let Some(cores) = args.cores {
+        return Some([cores.market, cores.inference]);
+    }
+    match allowed_cores()[..] {
+        [first, second, ..] => Some([first, second]),
+        _ => None,
+    }
+}
+
+fn held_against(args: &CompareArgs) -> Result<Outcome> {
+    let read = |path: &Path| -> Result<Report> {
+        let text = fs::read(path).with_context(|| format!("reading `{}`", path.display()))?;
+        sonic_rs::from_slice(&text).with_context(|| {
+            format!("`{}` is no report of `tickhawk bench --json`", path.display())
+        })
+    };
+    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let regression = compare(&old, &new, args.threshold, args.goals_only);
+    let mut out = report::stdout();
+    for change in &regression.changes {
+        let verdict = if change.is_regression { "SLOWER" } else { "" };
+        let ratio = change.after / change.before;
+        writeln!(
+            out,
+            "{:<46} {:>9.4} {:>9.4} {ratio:>6.3} {verdict}",
+            change.name, change.before, change.after
+        )?;
+    }
+    for name in &regression.gone {
+        writeln!(out, "{name:<46} is no longer measured")?;
+    }
+    out.flush()?;
+    let bad = regression.found() || !regression.gone.is_empty();
+    Ok(if bad { Outcome::CheckFailed } else { Outcome::Done })
+}
