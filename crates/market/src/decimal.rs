@@ -1,5 +1,6 @@
 //! Number text as an exact mantissa and a count of decimals.
 
+use crate::digits::{FIRST_BYTES, POW10, ZEROS, not_digits, value, word};
 use core::fmt;
 
 /// The most decimals an instrument's integers may carry: 10^18 is the largest power of ten in an
@@ -48,7 +49,59 @@ impl Decimal {
     /// let tiny = Decimal::parse(b"2e-8").unwrap();
     /// assert_eq!((tiny.mantissa, tiny.decimals), (2, 8));
     /// ```
+    #[inline]
     pub fn parse(text: &[u8]) -> Result<Self, DecimalError> {
+        Self::parse_at(text, 0, text.len())
+    }
+
+    /// Reads the number text from `start` to `end` of `bytes`: as [`Decimal::parse`], and faster
+    /// where more text follows, since it can be loaded by the word.
+    ///
+    /// # Panics
+    /// If the range is not one of `bytes`.
+    #[inline]
+    pub fn parse_at(bytes: &[u8], start: usize, end: usize) -> Result<Self, DecimalError> {
+        match Self::parse_short(bytes, start, end) {
+            Some(number) => Ok(number),
+            None => Self::parse_any(&bytes[start..end]),
+        }
+    }
+
+    /// One to eight digits, and up to eight more behind a point: nearly every number there is.
+    #[inline]
+    fn parse_short(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
+        let length = end.checked_sub(start)?;
+        let whole_word = word(bytes, start) ^ ZEROS;
+        let whole = ((not_digits(whole_word).trailing_zeros() >> 3) as usize).min(length);
+        if whole == 0 {
+            return None;
+        }
+        let whole_value = value(whole_word << (64 - 8 * whole));
+        if whole == length {
+            let mantissa = whole_value as i64;
+            return Some(Self { mantissa, decimals: 0, written_decimals: 0 });
+        }
+        let point = start + whole;
+        let written = length - whole - 1;
+        if bytes[point] != b'.' || !(1..=8).contains(&written) {
+            return None;
+        }
+        let fraction = (word(bytes, point + 1) ^ ZEROS) & FIRST_BYTES[written];
+        if not_digits(fraction) != 0 {
+            return None;
+        }
+        // Behind its last digit that is not zero a fraction needs none.
+        let decimals = 8 - (fraction.leading_zeros() >> 3);
+        let digits = value(fraction.wrapping_shl(64 - 8 * decimals)) as i64;
+        Some(Self {
+            mantissa: whole_value as i64 * POW10[decimals as usize] + digits,
+            decimals: decimals as u8,
+            written_decimals: written as u8,
+        })
+    }
+
+    /// Every form of number text.
+    fn parse_any(text: &[u8]) -> Result<Self, DecimalError> {
         if text.len() > 64 {
             return Err(DecimalError::OutOfRange);
         }
@@ -154,7 +207,7 @@ impl Decimal {
 
 /// 10^`exponent` as an `i64`; `None` past 10^18.
 fn pow10(exponent: u8) -> Option<i64> {
-    10i64.checked_pow(u32::from(exponent))
+    POW10.get(usize::from(exponent)).copied()
 }
 
 /// Writes `units` of 10^-`decimals` as the shortest plain text: `63943.9`, `-0.5`, `12`.
@@ -215,6 +268,31 @@ mod tests {
         check("1e", Err(DecimalError::Malformed(2)));
         check("12a", Err(DecimalError::Malformed(2)));
         check("NaN", Err(DecimalError::Malformed(0)));
+    }
+
+    /// Numbers of few digits and of many, signs, points and exponents in all places.
+    #[test]
+    fn the_short_form_agrees_with_every_form() {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) % limit
+        };
+        for _ in 0..200_000 {
+            let length = below(22) as usize;
+            let mut text: std::string::String =
+                (0..length).map(|_| char::from(b"0001234567890000"[below(16) as usize])).collect();
+            for odd in [".", ".", "e", "-", "x"] {
+                if below(3) == 0 {
+                    text.insert_str(below(text.len() as u64 + 1) as usize, odd);
+                }
+            }
+            let framed = std::format!("[\"{text}\",\"0.5\"]");
+            let (start, end) = (2, 2 + text.len());
+            let expected = Decimal::parse_any(text.as_bytes());
+            assert_eq!(Decimal::parse(text.as_bytes()), expected, "{text}");
+            assert_eq!(Decimal::parse_at(framed.as_bytes(), start, end), expected, "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod decimal;
+pub mod digits;
 mod number;
 mod time;
 mod update;

@@ -1,5 +1,6 @@
 //! Three times that cannot be mixed.
 
+use crate::digits::POW10;
 use core::ops::Sub;
 
 /// Event time: nanoseconds since the Unix epoch, UTC. Features and books use only this.
@@ -51,38 +52,29 @@ impl UnixNanos {
     /// The RFC 3339 UTC form exchanges send (`2021-07-22T22:36:10.014Z`, up to nine fraction
     /// digits); `None` for anything else.
     pub fn parse_rfc3339(text: &[u8]) -> Option<Self> {
-        let digits = |range: core::ops::Range<usize>| -> Option<u64> {
-            let mut value = 0u64;
-            for &byte in text.get(range)? {
-                value = value * 10 + u64::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
-            }
-            Some(value)
-        };
-        if text.len() < 20 || text.len() > 30 {
-            return None;
-        }
+        let (&date, rest) = text.split_first_chunk::<19>()?;
+        let mut digits = date.map(|byte| byte.wrapping_sub(b'0'));
         for (at, expected) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')] {
-            if text[at] != expected {
+            if date[at] != expected {
                 return None;
             }
+            digits[at] = 0;
         }
-        if *text.last()? != b'Z' {
+        if digits.iter().fold(0, |worst, digit| worst.max(*digit)) > 9 {
             return None;
         }
-        let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
-        let (hour, minute, second) = (digits(11..13)?, digits(14..16)?, digits(17..19)?);
+        let two = |at: usize| u64::from(digits[at]) * 10 + u64::from(digits[at + 1]);
+        let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+        let (hour, minute, second) = (two(11), two(14), two(17));
         if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return None;
         }
         if hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let fraction_nanos = match text[19] {
-            b'Z' if text.len() == 20 => 0,
-            b'.' if text.len() > 21 => {
-                let count = text.len() - 21;
-                digits(20..20 + count)? * 10u64.pow(9 - u32::try_from(count).ok()?)
-            }
+        let fraction_nanos = match rest {
+            [b'Z'] => 0,
+            [b'.', fraction @ .., b'Z'] => nanos_of(fraction)?,
             _ => return None,
         };
         // Days since the epoch of a proleptic Gregorian date, counting years from March.
@@ -96,6 +88,19 @@ impl UnixNanos {
         let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
         Some(Self(seconds.checked_mul(1_000_000_000)?.checked_add(fraction_nanos)?))
     }
+}
+
+/// One to nine digits behind the point of a second.
+#[inline]
+fn nanos_of(fraction: &[u8]) -> Option<u64> {
+    if !(1..=9).contains(&fraction.len()) {
+        return None;
+    }
+    let mut nanos = 0u64;
+    for byte in fraction {
+        nanos = nanos * 10 + u64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    Some(nanos * POW10[9 - fraction.len()] as u64)
 }
 
 impl Sub for UnixNanos {

@@ -7,6 +7,7 @@
 //! <https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams>
 //! <https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams>
 
+mod fast;
 mod feed;
 mod listing;
 mod message;
@@ -18,7 +19,7 @@ use crate::{
     client::text::unescaped,
     context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use feed::{Diff, Feed, Verdict};
 use message::Message;
@@ -91,14 +92,11 @@ impl Binance {
     ) -> Result<Option<InstrumentId>, DecodeError> {
         let symbol = frame.text(frame.field(raw, symbol, "s")?)?;
         let Some(id) = context.instrument(&symbol) else { return Ok(None) };
-        let connection = usize::from(context.connection.0);
-        if self.last_seen.len() <= connection {
-            self.last_seen.resize(connection + 1, None);
-        }
-        self.last_seen[connection] = Some(id);
+        self.saw(context, id);
         Ok(Some(id))
     }
 
+    #[inline]
     fn feed(&mut self, id: InstrumentId) -> &mut Feed {
         if self.feeds.len() <= id.index() {
             self.feeds.resize_with(id.index() + 1, Feed::default);
@@ -140,12 +138,10 @@ impl Binance {
         diff: &Diff<'_>,
     ) -> Result<(), DecodeError> {
         let futures = self.futures;
-        match self.feed(id).verdict(futures, diff) {
+        match self.feed(id).verdict(futures, &diff.ids) {
             Verdict::Apply => {
                 apply(context, frame, id, diff)?;
-                let feed = self.feed(id);
-                (feed.first_id, feed.last_id) = (diff.first_id, diff.final_id);
-                feed.bridging = false;
+                self.feed(id).applied(&diff.ids);
                 if context.sync(id) == Sync::Suspect {
                     self.buffer(context, id, raw);
                 }
@@ -314,6 +310,11 @@ impl Binance {
 }
 
 impl Protocol for Binance {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let outer: Message<'_> = frame.read_all()?;
         match outer.data {
@@ -399,9 +400,7 @@ fn apply(
     let mut book = context.message(id);
     book.levels(&frame, Side::Bid, diff.bids)?;
     book.levels(&frame, Side::Ask, diff.asks)?;
-    let facts =
-        Facts { exchange_at: diff.event_at, sequence: Some(diff.final_id), ..Facts::default() };
-    book.finish(BookKind::Diff, facts);
+    book.finish(BookKind::Diff, Diff::facts(diff.event_at, &diff.ids));
     Ok(())
 }
 

@@ -18,6 +18,7 @@
 //! symbols. Checksums (flag 131072) are messages of their own and are counted as control.
 
 mod channel;
+mod fast;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ use crate::{
     connection_sequence::{ConnectionSequence, Place},
     context::{Context, Facts, Message, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use channel::{Channel, Channels, Kind};
 use serde::Deserialize;
@@ -293,20 +294,20 @@ fn book_level(
     if amount.mantissa == 0 {
         return Err(frame.error(amount_text, "an amount without a side"));
     }
-    let (side, mut qty) = signed(amount);
-    if frame.unsigned(count)? == 0 {
-        qty.mantissa = 0;
-        qty.decimals = 0;
-    }
+    let (side, qty) = signed(amount, frame.unsigned(count)?);
     message
         .change(side, price, qty)
         .ok_or_else(|| DecodeError::OutOfRange { offset: frame.offset_of(price_text.bytes()) })
 }
 
-/// Positive amounts are of buyers, negative ones of sellers.
-fn signed(amount: Decimal) -> (Side, Decimal) {
+/// Positive amounts are of buyers, negative ones of sellers; of no orders nothing is left.
+fn signed(amount: Decimal, count: u64) -> (Side, Decimal) {
     let side = if amount.mantissa < 0 { Side::Ask } else { Side::Bid };
-    (side, Decimal { mantissa: amount.mantissa.saturating_abs(), ..amount })
+    let mantissa = amount.mantissa.saturating_abs();
+    match count {
+        0 => (side, Decimal { mantissa: 0, decimals: 0, ..amount }),
+        _ => (side, Decimal { mantissa, ..amount }),
+    }
 }
 
 /// `te` with `[id, time, amount, price]`; the sign of the amount is the taker's side.
@@ -352,6 +353,11 @@ fn ticker(
 }
 
 impl Protocol for Bitfinex {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let whole: Raw<'_> = frame.read_all()?;
         if !whole.is_array() {

@@ -13,6 +13,7 @@
 //! `side` of a trade is the taker's; a partial of trades is history.
 
 mod book;
+mod fast;
 mod instrument;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,9 @@ use crate::{
     DecodeError,
     context::{Context, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
-use book::{Action, Book};
+use book::{Action, Book, Told};
 use serde::Deserialize;
 use tickhawk_market::{InstrumentId, Side, StaleCause};
 
@@ -31,6 +32,8 @@ use tickhawk_market::{InstrumentId, Side, StaleCause};
 #[derive(Debug, Default)]
 pub(crate) struct Bitmex {
     tables: Vec<Tables>,
+    /// The rows of the message being read; kept for its room.
+    rows: Vec<Told>,
 }
 
 /// What the rows about one instrument have said so far.
@@ -196,6 +199,11 @@ fn trades(context: &mut Context<'_>, frame: Frame<'_>, data: Raw<'_>) -> Result<
 }
 
 impl Protocol for Bitmex {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         // The answer to a `ping` is bare text.
         if frame.is_text("pong") {

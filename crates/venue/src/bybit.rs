@@ -12,6 +12,7 @@
 //! the others are counted as unused. The depth of 1 sends nothing but snapshots. `orderbook.full`
 //! (deltas upon a REST snapshot) and `orderbook.rpi` are not followed.
 
+mod fast;
 mod listing;
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,10 @@ use crate::{
     DecodeError, Sync,
     context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use serde::Deserialize;
-use tickhawk_market::{BookKind, Decimal, InstrumentId, Request, Side, StaleCause};
+use tickhawk_market::{BookKind, Decimal, InstrumentId, Request, Side, StaleCause, UnixNanos};
 
 /// The Bybit protocol.
 #[derive(Debug, Default)]
@@ -113,7 +114,7 @@ struct Tickers<'a> {
 }
 
 /// What the rules make of a book message.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Apply,
     AlreadyApplied,
@@ -136,6 +137,12 @@ impl Feed {
         Verdict::Apply
     }
 
+    /// A message of that topic's depth and of those numbers is applied.
+    #[inline]
+    fn applied(&mut self, depth: u32, update_id: u64, sequence: u64) {
+        (self.depth, self.update_id, self.cross_sequence) = (depth, update_id, sequence);
+    }
+
     fn delta_verdict(&self, depth: u32, update_id: u64, sequence: u64) -> Verdict {
         if depth != self.depth {
             Verdict::NotFollowed
@@ -151,7 +158,14 @@ impl Feed {
     }
 }
 
+/// What is told of a book message beside its levels.
+#[inline]
+fn facts(exchange_at: Option<UnixNanos>, update_id: u64) -> Facts {
+    Facts { exchange_at, sequence: Some(update_id), ..Facts::default() }
+}
+
 impl Bybit {
+    #[inline]
     fn feed(&mut self, id: InstrumentId) -> &mut Feed {
         if self.feeds.len() <= id.index() {
             self.feeds.resize_with(id.index() + 1, Feed::default);
@@ -206,13 +220,11 @@ impl Bybit {
                 let mut message = context.message(id);
                 message.levels(&frame, Side::Bid, frame.field(raw, book.b, "b")?)?;
                 message.levels(&frame, Side::Ask, frame.field(raw, book.a, "a")?)?;
-                let facts = Facts { exchange_at, sequence: Some(update_id), ..Facts::default() };
-                message.finish(kind, facts);
+                message.finish(kind, facts(exchange_at, update_id));
                 if kind == BookKind::Snapshot {
                     context.set_sync(id, Sync::Live);
                 }
-                let feed = self.feed(id);
-                (feed.depth, feed.update_id, feed.cross_sequence) = (depth, update_id, sequence);
+                self.feed(id).applied(depth, update_id, sequence);
             }
             Verdict::AlreadyApplied => context.counts.duplicates += 1,
             Verdict::Gap => {
@@ -309,6 +321,11 @@ fn public_trades(
 }
 
 impl Protocol for Bybit {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let envelope: Envelope<'_> = frame.read_all()?;
         let Some(topic) = envelope.topic else {

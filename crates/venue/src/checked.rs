@@ -5,10 +5,11 @@ use crate::{
     DecodeError,
     checksum::{Texts, Written},
     context::{Context, Facts, Message},
+    cursor::Span,
     json::{Frame, Raw},
 };
 use serde::Deserialize;
-use tickhawk_market::{BookKind, InstrumentId, Side};
+use tickhawk_market::{BookKind, Decimal, InstrumentId, Side};
 
 /// A book message being written, and the record of its texts.
 pub(crate) struct CheckedMessage<'a> {
@@ -48,6 +49,21 @@ impl<'a> CheckedMessage<'a> {
         self.message
             .change(side, price_written.number, qty_written.number)
             .ok_or_else(|| DecodeError::OutOfRange { offset: frame.offset_of(price_written.text) })
+    }
+
+    /// One level from its two texts; `None` if it takes the general path to read them.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
+        let written = |Span { start, end }: Span| {
+            if !bytes.get(start).is_some_and(u8::is_ascii_digit) {
+                return None;
+            }
+            let number = Decimal::parse_at(bytes, start, end).ok()?;
+            Some(Written { text: &bytes[start..end], number })
+        };
+        let (price, qty) = (written(price)?, written(qty)?);
+        self.texts.level(side, price, qty);
+        self.message.change_as_it_is(side, price.number, qty.number)
     }
 
     /// Every `[price, qty, …]` of a JSON array.
@@ -112,8 +128,14 @@ pub(crate) fn not_negative(frame: &Frame<'_>, qty: Raw<'_>) -> Result<(), Decode
 /// A checksum is 32 bits, signed on some venues.
 pub(crate) fn checksum_bits<'f>(frame: &Frame<'f>, value: Raw<'f>) -> Result<u32, DecodeError> {
     let number = frame.signed(value)?;
+    checksum_of(number).ok_or_else(|| frame.error(value, "a checksum of more than 32 bits"))
+}
+
+/// The bits of a checksum that is told as a number.
+#[inline]
+pub(crate) fn checksum_of(number: i64) -> Option<u32> {
     let bits = u32::try_from(number).or_else(|_| i32::try_from(number).map(i32::cast_unsigned));
-    bits.map_err(|_| frame.error(value, "a checksum of more than 32 bits"))
+    bits.ok()
 }
 
 /// The number of an instrument's last trade, by which a doubled frame is told.

@@ -201,7 +201,7 @@ impl Form {
         }
         // Exponents and leading zeros: digits that the venue itself would have written plainly,
         // or text to be kept as it is.
-        if !is_plain(written.text) {
+        if !is_plain(written.text, shown) {
             return style == Style::Digits && !written.text.starts_with(b"0");
         }
         match self.learned {
@@ -222,12 +222,13 @@ impl Form {
 }
 
 /// Whether text that was read as a number is neither in exponent form nor signed with a plus nor
-/// padded on the left.
+/// padded on the left. One that shows decimals is in no exponent form.
 #[inline]
-fn is_plain(text: &[u8]) -> bool {
+fn is_plain(text: &[u8], shown: u8) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let padded_or_signed = matches!(digits, [b'0', b'0'..=b'9', ..] | [b'+', ..]);
-    !padded_or_signed && !text.iter().any(|byte| matches!(byte, b'e' | b'E'))
+    let has_exponent = shown == 0 && text.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    !padded_or_signed && !has_exponent
 }
 
 /// A price as an integer that does not change when decimals grow.

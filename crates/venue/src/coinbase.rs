@@ -13,6 +13,7 @@
 //! and all 16 `BUY` at the bid. The exchange's time of a book message is the greatest `event_time`
 //! of its levels, else the message's own.
 
+mod fast;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use crate::{
     connection_sequence::{ConnectionSequence, Place},
     context::{Context, Facts, Message as BookMessage, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use serde::Deserialize;
 use tickhawk_market::{BookKind, Side, StaleCause, UnixNanos};
@@ -166,12 +167,12 @@ fn book_event(
     }
     let updates = frame.field(raw, event.updates, "updates")?;
     let sent_at = context.time_text(message.timestamp);
-    let mut changed_at = None;
+    let mut changed_at = ChangedAt::default();
     let mut book = context.message(id);
     for update in frame.items(updates) {
         level(&mut book, frame, update?, &mut changed_at)?;
     }
-    let exchange_at = changed_at.map(|(at, _)| at).or(sent_at);
+    let exchange_at = changed_at.greatest().or(sent_at);
     book.finish(kind, Facts { exchange_at, sequence, ..Facts::default() });
     if kind == BookKind::Snapshot {
         context.set_sync(id, Sync::Live);
@@ -179,13 +180,33 @@ fn book_event(
     Ok(())
 }
 
-/// One level, and the greatest time so far beside the text it was last read from: the levels of
-/// one message mostly share one.
+/// The greatest time of a message's levels, beside the text it was last read from: they mostly
+/// share one.
+#[derive(Default)]
+struct ChangedAt<'f>(Option<(UnixNanos, &'f [u8])>);
+
+impl<'f> ChangedAt<'f> {
+    #[inline]
+    fn note(&mut self, text: &'f [u8]) {
+        if self.0.is_none_or(|(_, last)| last != text)
+            && let Some(at) = UnixNanos::parse_rfc3339(text).filter(|at| at.nanos() > 0)
+        {
+            let greatest = self.0.map_or(at, |(before, _)| before.max(at));
+            self.0 = Some((greatest, text));
+        }
+    }
+
+    fn greatest(&self) -> Option<UnixNanos> {
+        self.0.map(|(at, _)| at)
+    }
+}
+
+/// One level and its time.
 fn level<'f>(
     book: &mut BookMessage<'_>,
     frame: Frame<'f>,
     raw: Raw<'f>,
-    changed_at: &mut Option<(UnixNanos, &'f str)>,
+    changed_at: &mut ChangedAt<'f>,
 ) -> Result<(), DecodeError> {
     let update: LevelUpdate<'_> = frame.read(raw)?;
     let side_text = frame.field(raw, update.side, "side")?;
@@ -197,13 +218,7 @@ fn level<'f>(
     let price = frame.field(raw, update.price_level, "price_level")?;
     let qty = frame.field(raw, update.new_quantity, "new_quantity")?;
     book.level(&frame, side, price, qty)?;
-    let text = update.event_time.map_or("", Raw::unquoted);
-    if changed_at.is_none_or(|(_, last)| last != text)
-        && let Some(at) = UnixNanos::parse_rfc3339(text.as_bytes()).filter(|at| at.nanos() > 0)
-    {
-        let greatest = changed_at.map_or(at, |(before, _)| before.max(at));
-        *changed_at = Some((greatest, text));
-    }
+    changed_at.note(update.event_time.map_or("", Raw::unquoted).as_bytes());
     Ok(())
 }
 
@@ -289,6 +304,11 @@ fn status(
 }
 
 impl Protocol for Coinbase {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let message: Message<'_> = frame.read_all()?;
         let sequence = message.sequence_num.map(|number| frame.unsigned(number)).transpose()?;

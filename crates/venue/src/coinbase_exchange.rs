@@ -7,6 +7,7 @@
 //! <https://docs.cdp.coinbase.com/exchange/websocket-feed/channels>
 //! <https://docs.cdp.coinbase.com/exchange/websocket-feed/overview>
 
+mod fast;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use crate::{
     coinbase_product::{self, Listings},
     context::{Context, Facts, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use serde::Deserialize;
 use tickhawk_market::{BookKind, Side, StaleCause};
@@ -158,6 +159,11 @@ impl CoinbaseExchange {
 }
 
 impl Protocol for CoinbaseExchange {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        fast::update(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let message: Message<'_> = frame.read_all()?;
         match message.kind.map(Raw::unquoted) {

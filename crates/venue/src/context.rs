@@ -2,7 +2,9 @@
 
 use crate::{
     DecodeError, Instruments, Sync,
+    cursor::{Cursor, Span},
     json::{Frame, Raw},
+    units::Units,
 };
 use std::ops::AddAssign;
 use tickhawk_market::{
@@ -167,7 +169,17 @@ impl Context<'_> {
         }
     }
 
+    /// Begins a book message of `id` whose numbers are read by [`Message::read`]; `None` before
+    /// any number of it was read the general way.
+    #[inline(always)]
+    pub(crate) fn message_in_units(&mut self, id: InstrumentId) -> Option<Message<'_>> {
+        let message = self.message(id);
+        message.units.fit((*message.scale)?);
+        Some(message)
+    }
+
     /// Begins a book message of `id`.
+    #[inline]
     pub(crate) fn message(&mut self, id: InstrumentId) -> Message<'_> {
         let first_change = self.out.next_change();
         let instrument = self.instruments.get_mut(id);
@@ -175,10 +187,48 @@ impl Context<'_> {
         Message {
             scale: &mut instrument.scale,
             price_decimals_min,
+            units: &mut instrument.units,
             out: self.out,
             id,
             first_change,
         }
+    }
+
+    /// As [`Context::trade`], of numbers read in the instrument's units.
+    #[inline]
+    pub(crate) fn trade_in_units(
+        &mut self,
+        bytes: &[u8],
+        instrument: InstrumentId,
+        price: Span,
+        qty: Span,
+        trade: impl FnOnce(Price, Qty) -> Trade,
+    ) -> Option<()> {
+        let mut message = self.message_in_units(instrument)?;
+        let first = message.first_change as usize;
+        message.read(bytes, Side::Bid, price, qty)?;
+        let Change { price, qty, .. } = self.out.changes[first];
+        self.out.changes.truncate(first);
+        self.out.updates.push(Update::Trade(trade(price, qty)));
+        Some(())
+    }
+
+    /// As [`Context::ticker`], of numbers read in the instrument's units.
+    #[inline]
+    pub(crate) fn ticker_in_units(
+        &mut self,
+        bytes: &[u8],
+        id: InstrumentId,
+        bid: (Span, Span),
+        ask: (Span, Span),
+        sequence: Option<u64>,
+    ) -> Option<()> {
+        let mut message = self.message_in_units(id)?;
+        let first = message.first_change as usize;
+        message.read(bytes, Side::Bid, bid.0, bid.1)?;
+        message.read(bytes, Side::Ask, ask.0, ask.1)?;
+        self.push_ticker(id, first, sequence);
+        Some(())
     }
 
     /// A trade; its numbers in the instrument's integers.
@@ -301,6 +351,7 @@ pub(crate) struct TradeTold<'f> {
 pub(crate) struct Message<'a> {
     scale: &'a mut Option<Scale>,
     price_decimals_min: u8,
+    units: &'a mut Units,
     out: &'a mut Updates,
     id: InstrumentId,
     first_change: u32,
@@ -353,6 +404,36 @@ impl Message<'_> {
         Some(())
     }
 
+    /// As [`Message::change`], but `None` where it would take on more decimals.
+    #[inline]
+    pub(crate) fn change_as_it_is(
+        &mut self,
+        side: Side,
+        price: Decimal,
+        qty: Decimal,
+    ) -> Option<()> {
+        let scale = (*self.scale)?;
+        let price = Price::new(price.at(scale.price_decimals)?);
+        let qty = Qty::new(qty.at(scale.qty_decimals)?);
+        self.out.changes.push(Change { side, price, qty });
+        Some(())
+    }
+
+    /// One level from its two texts; `None` if it takes the general path to read them.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
+        let price = Price::new(self.units.price.read(bytes, price)?);
+        let qty = Qty::new(self.units.qty.read(bytes, qty)?);
+        self.out.changes.push(Change { side, price, qty });
+        Some(())
+    }
+
+    /// Every `["price","qty"]` of a JSON array at the cursor.
+    #[inline]
+    pub(crate) fn read_pairs(&mut self, cursor: &mut Cursor<'_>, side: Side) -> Option<()> {
+        self.units.read_pairs(cursor, side, &mut self.out.changes)
+    }
+
     /// Takes on more decimals, for all that follows and for this message's levels so far.
     #[cold]
     #[inline(never)]
@@ -388,7 +469,13 @@ impl Message<'_> {
         Ok(())
     }
 
+    /// Forgets the message's levels.
+    pub(crate) fn take_back(self) {
+        self.out.changes.truncate(self.first_change as usize);
+    }
+
     /// Hands the message over.
+    #[inline]
     pub(crate) fn finish(self, kind: BookKind, facts: Facts) {
         let changes = self.first_change..self.out.next_change();
         self.out.updates.push(Update::Book(BookUpdate {

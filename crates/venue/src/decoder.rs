@@ -40,6 +40,16 @@ pub struct Decoder {
     instruments: Instruments,
     counts: Counts,
     protocol: Kind,
+    #[cfg(test)]
+    pub(crate) fast: FastPath,
+}
+
+/// For tests: whether fast readers are asked, and how many frames they took.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct FastPath {
+    pub(crate) shut: bool,
+    pub(crate) taken: u64,
 }
 
 #[derive(Debug)]
@@ -89,7 +99,15 @@ impl Decoder {
             Venue::Bitfinex => Kind::Bitfinex(Bitfinex::default()),
         };
         let instruments = Instruments::new(symbols, limits.instruments);
-        Self { venue, limits, instruments, counts: Counts::default(), protocol }
+        Self {
+            venue,
+            limits,
+            instruments,
+            counts: Counts::default(),
+            protocol,
+            #[cfg(test)]
+            fast: FastPath::default(),
+        }
     }
 
     /// Lets the prices of instruments named from now on carry at least these decimals: those of
@@ -126,9 +144,46 @@ impl Decoder {
         bytes: &[u8],
         out: &mut Updates,
     ) -> Result<(), DecodeError> {
+        if let Some(result) = self.fast(connection, bytes, out) {
+            return result;
+        }
         self.input(connection, bytes, out, |protocol, context, frame| {
             protocol!(protocol, protocol => protocol.frame(context, frame))
         })
+    }
+
+    /// Reads the frame by its venue's usual layout, if it has that. What the fast reader takes is
+    /// JSON of few levels and ASCII, so it need not be proven to be.
+    #[inline]
+    fn fast(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &[u8],
+        out: &mut Updates,
+    ) -> Option<Result<(), DecodeError>> {
+        #[cfg(test)]
+        if self.fast.shut {
+            return None;
+        }
+        if bytes.len() > self.limits.frame_bytes {
+            return None;
+        }
+        let (mark, first_change) = (out.mark(), out.changes.len());
+        let (protocol, mut context) = self.parts(connection, out);
+        let Some(result) = protocol!(protocol, protocol => protocol.fast(&mut context, bytes))
+        else {
+            out.rewind(mark);
+            return None;
+        };
+        self.counts.inputs += 1;
+        #[cfg(test)]
+        {
+            self.fast.taken += 1;
+        }
+        if result.is_err() {
+            self.malformed(connection, first_change, out);
+        }
+        Some(result)
     }
 
     /// Decodes the reply to a REST request: a book snapshot or instrument metadata, told by `url`

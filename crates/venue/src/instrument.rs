@@ -1,5 +1,6 @@
 //! The instruments of a session, in the order their venue named them.
 
+use crate::{symbols::Symbols, units::Units};
 use std::collections::BTreeMap;
 use tickhawk_market::{ConnectionId, InstrumentId, Metadata, Scale};
 
@@ -44,6 +45,8 @@ pub struct Instrument {
     pub connection: Option<ConnectionId>,
     /// Whether it is asked for: of one that no longer is, nothing is taken.
     pub is_wanted: bool,
+    /// How its numbers were written last.
+    pub(crate) units: Units,
 }
 
 /// Listings kept of instruments not named: more than any venue lists of one kind.
@@ -53,8 +56,8 @@ const LISTED_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct Instruments {
     entries: Vec<Instrument>,
-    /// Symbols with their ids, sorted by symbol; of those that are wanted.
-    by_symbol: Vec<(String, InstrumentId)>,
+    /// Of those that are wanted.
+    by_symbol: Symbols,
     /// Sorted; only these are taken, where given.
     wanted: Option<Vec<String>>,
     limit: usize,
@@ -73,7 +76,7 @@ impl Instruments {
         });
         Self {
             entries: Vec::new(),
-            by_symbol: Vec::new(),
+            by_symbol: Symbols::default(),
             wanted,
             limit,
             listed: BTreeMap::new(),
@@ -119,26 +122,30 @@ impl Instruments {
     pub(crate) fn set_wanted(&mut self, mut symbols: Vec<String>) -> Vec<InstrumentId> {
         symbols.sort_unstable();
         let mut removed = Vec::new();
-        self.by_symbol.clear();
+        self.by_symbol = Symbols::default();
         for (index, entry) in self.entries.iter_mut().enumerate() {
             let id = InstrumentId(index as u32);
             let was_wanted = entry.is_wanted;
             entry.is_wanted = symbols.binary_search(&entry.symbol).is_ok();
             if entry.is_wanted {
-                self.by_symbol.push((entry.symbol.clone(), id));
+                self.by_symbol.add(&entry.symbol, id);
             } else if was_wanted {
                 removed.push(id);
             }
         }
-        self.by_symbol.sort_unstable();
         self.wanted = Some(symbols);
         removed
     }
 
     /// The instrument of that symbol, if it has been named and is wanted.
     pub fn find(&self, symbol: &str) -> Option<InstrumentId> {
-        let found = self.by_symbol.binary_search_by(|(name, _)| name.as_str().cmp(symbol));
-        found.ok().map(|at| self.by_symbol[at].1)
+        self.by_symbol.find(symbol.as_bytes())
+    }
+
+    /// As [`Instruments::find`], of text that need not be UTF-8.
+    #[inline]
+    pub(crate) fn find_text(&self, symbol: &[u8]) -> Option<InstrumentId> {
+        self.by_symbol.find(symbol)
     }
 
     /// The instrument of that symbol, named now if it has not been; `None` if it is not wanted or
@@ -187,8 +194,7 @@ impl Instruments {
         let (listed, others) = &self.price_decimals_min;
         let expected = listed.iter().find(|(name, _)| name == symbol);
         let price_decimals_min = expected.map_or(*others, |(_, decimals)| *decimals);
-        let at = self.by_symbol.partition_point(|(name, _)| name.as_str() < symbol);
-        self.by_symbol.insert(at, (symbol.to_owned(), id));
+        self.by_symbol.add(symbol, id);
         self.entries.push(Instrument {
             symbol: symbol.to_owned(),
             scale: None,
@@ -197,6 +203,7 @@ impl Instruments {
             sync: Sync::Empty,
             connection: None,
             is_wanted: true,
+            units: Units::default(),
         });
         Some(id)
     }

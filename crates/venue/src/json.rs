@@ -83,15 +83,10 @@ impl<'a> Frame<'a> {
         value.ok_or_else(|| DecodeError::Missing { field, offset: self.offset_of(message.bytes()) })
     }
 
-    /// A time since the epoch, where the message has one: in milliseconds, or in microseconds,
-    /// which Binance sends to those who ask for them. No millisecond of our age has 16 digits.
+    /// A time since the epoch, where the message has one, as [`millis`].
     pub(crate) fn millis(&self, value: Option<Raw<'a>>) -> Result<Option<UnixNanos>, DecodeError> {
         let Some(value) = value else { return Ok(None) };
-        let count = self.unsigned(value)?;
-        let time = match count < 1_000_000_000_000_000 {
-            true => UnixNanos::from_millis(count),
-            false => UnixNanos::from_micros(count),
-        };
+        let time = millis(self.unsigned(value)?);
         time.map(Some).ok_or_else(|| self.error(value, "a time past the year 2554"))
     }
 
@@ -150,6 +145,16 @@ impl<'a> Frame<'a> {
     #[cold]
     pub(crate) fn error(&self, value: Raw<'_>, what: &'static str) -> DecodeError {
         DecodeError::Malformed { offset: self.offset_of(value.0.as_bytes()), what }
+    }
+}
+
+/// A time since the epoch in milliseconds, or in microseconds, which Binance sends to those who ask
+/// for them. No millisecond of our age has 16 digits.
+#[inline]
+pub(crate) fn millis(count: u64) -> Option<UnixNanos> {
+    match count < 1_000_000_000_000_000 {
+        true => UnixNanos::from_millis(count),
+        false => UnixNanos::from_micros(count),
     }
 }
 

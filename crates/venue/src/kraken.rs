@@ -11,6 +11,7 @@
 //! What is not told: a lost message of levels below the best ten shows only once one of them has
 //! risen among those.
 
+mod fast;
 mod listing;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use crate::{
     checksum::{Style, Texts},
     context::Context,
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use serde::Deserialize;
 use tickhawk_market::{BookKind, InstrumentId, Level, Request, Scale};
@@ -116,6 +117,11 @@ fn depth_holding(levels: usize) -> Option<u32> {
 }
 
 impl Protocol for Kraken {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         if frame.whole().0.trim_start().starts_with('[') {
             return self.v1_array(context, frame);

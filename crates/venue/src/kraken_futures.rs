@@ -6,6 +6,7 @@
 //! no checksum. <https://docs.kraken.com/exchange/api-reference/futures-websocket/book>
 //! <https://docs.kraken.com/exchange/api-reference/futures-websocket/trade>
 
+mod fast;
 mod listing;
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,9 @@ mod tests;
 use crate::{
     DecodeError, Sync,
     checked::{Entry, LastTrade, not_negative},
-    context::{Context, Facts, TradeTold},
+    context::{Context, Facts, Message as BookMessage, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use serde::Deserialize;
 use tickhawk_market::{BookKind, InstrumentId, Request, Side, StaleCause, UnixNanos};
@@ -72,7 +73,23 @@ struct Message<'a> {
     ask_size: Option<Raw<'a>>,
 }
 
+impl Feed {
+    #[inline]
+    fn is_next(&self, seq: u64) -> bool {
+        self.last_seq.checked_add(1) == Some(seq)
+    }
+
+    /// Hands a diff over that is in its place.
+    #[inline]
+    fn finish_diff(&mut self, book: BookMessage<'_>, seq: u64, exchange_at: Option<UnixNanos>) {
+        let facts = Facts { exchange_at, sequence: Some(seq), ..Facts::default() };
+        book.finish(BookKind::Diff, facts);
+        (self.last_seq, self.last_at) = (seq, exchange_at);
+    }
+}
+
 impl KrakenFutures {
+    #[inline]
     fn feed(&mut self, id: InstrumentId) -> &mut Feed {
         if self.feeds.len() <= id.index() {
             self.feeds.resize_with(id.index() + 1, Feed::default);
@@ -143,7 +160,7 @@ impl KrakenFutures {
             return Ok(());
         }
         let feed = self.feed(id);
-        if feed.last_seq.checked_add(1) != Some(seq) {
+        if !feed.is_next(seq) {
             if seq <= feed.last_seq && exchange_at <= feed.last_at {
                 context.counts.duplicates += 1;
             } else {
@@ -153,9 +170,7 @@ impl KrakenFutures {
         }
         let mut book = context.message(id);
         book.level(&frame, side, price, qty)?;
-        let facts = Facts { exchange_at, sequence: Some(seq), ..Facts::default() };
-        book.finish(BookKind::Diff, facts);
-        (feed.last_seq, feed.last_at) = (seq, exchange_at);
+        feed.finish_diff(book, seq, exchange_at);
         Ok(())
     }
 
@@ -199,6 +214,11 @@ impl KrakenFutures {
 }
 
 impl Protocol for KrakenFutures {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         let message: Message<'_> = frame.read_all()?;
         let feed = match (message.event, message.feed) {

@@ -24,8 +24,10 @@
 //!
 //! What it refuses to do: guess. A message that breaks the venue's sequence is not applied, a
 //! message of an unknown type is counted and skipped, a number that is not exact is an error.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+#[cfg(test)]
+mod agreement;
 mod binance;
 mod bitfinex;
 mod bitmex;
@@ -38,16 +40,22 @@ mod coinbase_exchange;
 mod coinbase_product;
 mod connection_sequence;
 mod context;
+mod cursor;
 mod decoder;
 mod error;
 mod instrument;
 mod json;
 mod kraken;
 mod kraken_futures;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "a loop for processors with AVX2, chosen at run time")]
+mod lanes;
 mod okx;
 mod protocol;
 #[cfg(test)]
 mod said;
+mod symbols;
+mod units;
 mod venue;
 
 pub use client::{Dialect, Ping, Route, Terms};

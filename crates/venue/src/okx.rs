@@ -12,6 +12,7 @@
 //! always 0, and the ids are what is left.
 //! <https://www.okx.com/help/okx-order-book-channels-checksum-field-deprecation>
 
+mod fast;
 mod feed;
 mod listing;
 #[cfg(test)]
@@ -21,9 +22,9 @@ mod ticker;
 use crate::{
     DecodeError, Sync,
     checked::{CheckedMessage, checksum_bits, not_negative},
-    context::{Context, Facts, TradeTold},
+    context::{Context, TradeTold},
     json::{Frame, Raw},
-    protocol::Protocol,
+    protocol::{Fast, Protocol},
 };
 use feed::{Channel, Feed, Ids, Verdict};
 use serde::Deserialize;
@@ -92,6 +93,7 @@ struct Item<'a> {
 }
 
 impl Okx {
+    #[inline]
     fn feed(&mut self, id: InstrumentId) -> &mut Feed {
         if self.feeds.len() <= id.index() {
             self.feeds.resize_with(id.index() + 1, Feed::default);
@@ -142,8 +144,6 @@ impl Okx {
             at: frame.millis(item.ts)?,
         };
         let checksum = item.checksum.map(|value| checksum_bits(&frame, value)).transpose()?;
-        // Zero says that there is none.
-        let checksum = checksum.filter(|checksum| *checksum != 0);
         let sync = context.sync(id);
         let feed = self.feed(id);
         if !feed.keeps_to(channel, kind, sync) {
@@ -180,10 +180,8 @@ impl Okx {
         let mut message = CheckedMessage::new(context, &mut feed.texts, id, kind);
         message.tuples(&frame, Side::Ask, asks)?;
         message.tuples(&frame, Side::Bid, bids)?;
-        let sequence = ids.id.and_then(|id| u64::try_from(id).ok());
-        message.finish(Facts { exchange_at: ids.at, sequence, checksum, depth: None });
-        feed.last = ids;
-        feed.channel = Some(channel);
+        message.finish(ids.facts(checksum));
+        feed.applied(channel, ids);
         if kind == BookKind::Snapshot {
             context.set_sync(id, Sync::Live);
         }
@@ -229,6 +227,11 @@ impl Okx {
 }
 
 impl Protocol for Okx {
+    #[inline]
+    fn fast(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        self.fast_frame(context, bytes)
+    }
+
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError> {
         match frame.whole().0 {
             "pong" => {

@@ -3,9 +3,20 @@
 use crate::{DecodeError, context::Context, json::Frame};
 use tickhawk_market::{InstrumentId, Level, Request, Scale};
 
+/// What a fast reader made of a frame that it took.
+pub(crate) type Fast = Result<(), DecodeError>;
+
 /// One venue's message types and rules. The defaults are those of a venue that sends snapshots on
 /// the stream and has no checksum.
 pub(crate) trait Protocol {
+    /// Reads a frame of the usual kind in its usual layout, by its bytes; `None` if it is another,
+    /// which [`Protocol::frame`] then reads. What was added to the output before `None` is taken
+    /// back by the caller; nothing else may have changed. Both make the same of a frame.
+    #[inline(always)]
+    fn fast(&mut self, _context: &mut Context<'_>, _bytes: &[u8]) -> Option<Fast> {
+        None
+    }
+
     /// One WebSocket frame. On an error the caller keeps the book messages finished before it;
     /// sequence state must therefore change only with the message it belongs to.
     fn frame(&mut self, context: &mut Context<'_>, frame: Frame<'_>) -> Result<(), DecodeError>;

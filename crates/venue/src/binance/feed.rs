@@ -3,6 +3,7 @@
 use super::message::Message;
 use crate::{
     DecodeError,
+    context::Facts,
     json::{Frame, Raw},
 };
 use std::collections::VecDeque;
@@ -25,8 +26,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn verdict(&self, futures: bool, diff: &Diff<'_>) -> Verdict {
-        let (first, last, id) = (diff.first_id, diff.final_id, self.last_id);
+    pub(super) fn verdict(&self, futures: bool, ids: &Ids) -> Verdict {
+        let (first, last, id) = (ids.first_id, ids.final_id, self.last_id);
         if self.bridging {
             let held = if futures { last < id } else { last <= id };
             let bridges = if futures { first <= id } else { first <= id.saturating_add(1) };
@@ -36,7 +37,7 @@ impl Feed {
                 (false, false) => Verdict::Gap,
             };
         }
-        let follows = match diff.previous_id {
+        let follows = match ids.previous_id {
             Some(previous) if futures => previous == id,
             _ => first == id.saturating_add(1),
         };
@@ -49,6 +50,13 @@ impl Feed {
         }
     }
 
+    /// The diff of those ids is applied.
+    #[inline]
+    pub(super) fn applied(&mut self, ids: &Ids) {
+        (self.first_id, self.last_id) = (ids.first_id, ids.final_id);
+        self.bridging = false;
+    }
+
     /// `U` of the first buffered diff that a snapshot of `last_id` does not hold.
     pub(super) fn first_not_held(
         &self,
@@ -58,20 +66,26 @@ impl Feed {
         for bytes in &self.buffered {
             let frame = Frame::new(bytes)?;
             let diff = Diff::read(frame, frame.whole(), &frame.read_all()?)?;
-            let held = if futures { diff.final_id < last_id } else { diff.final_id <= last_id };
+            let Ids { first_id, final_id, .. } = diff.ids;
+            let held = if futures { final_id < last_id } else { final_id <= last_id };
             if !held {
-                return Ok(Some(diff.first_id));
+                return Ok(Some(first_id));
             }
         }
         Ok(None)
     }
 }
 
-/// The ids and levels of one diff.
-pub(super) struct Diff<'a> {
+/// `U`, `u` and `pu` of a diff.
+pub(super) struct Ids {
     pub(super) first_id: u64,
     pub(super) final_id: u64,
     pub(super) previous_id: Option<u64>,
+}
+
+/// The ids and levels of one diff.
+pub(super) struct Diff<'a> {
+    pub(super) ids: Ids,
     pub(super) event_at: Option<UnixNanos>,
     pub(super) bids: Raw<'a>,
     pub(super) asks: Raw<'a>,
@@ -84,17 +98,26 @@ impl<'a> Diff<'a> {
         message: &Message<'a>,
     ) -> Result<Self, DecodeError> {
         Ok(Self {
-            first_id: frame.unsigned(frame.field(raw, message.first_id, "U")?)?,
-            final_id: frame.unsigned(frame.field(raw, message.final_id, "u")?)?,
-            previous_id: message.previous_id.map(|value| frame.unsigned(value)).transpose()?,
+            ids: Ids {
+                first_id: frame.unsigned(frame.field(raw, message.first_id, "U")?)?,
+                final_id: frame.unsigned(frame.field(raw, message.final_id, "u")?)?,
+                previous_id: message.previous_id.map(|value| frame.unsigned(value)).transpose()?,
+            },
             event_at: frame.millis(message.event_at)?,
             bids: frame.field(raw, message.b, "b")?,
             asks: frame.field(raw, message.a, "a")?,
         })
     }
+
+    /// What is told of it beside its levels.
+    #[inline]
+    pub(super) fn facts(event_at: Option<UnixNanos>, ids: &Ids) -> Facts {
+        Facts { exchange_at: event_at, sequence: Some(ids.final_id), ..Facts::default() }
+    }
 }
 
 /// What the rules make of a diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Apply,
     AlreadyApplied,

@@ -47,6 +47,17 @@ struct Row<'a> {
     transacted_at: Option<Raw<'a>>,
 }
 
+/// What a row tells, read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// Where it stands in the frame.
+    pub(super) offset: usize,
+    pub(super) key: (u64, Side),
+    pub(super) price: Option<Decimal>,
+    /// None of a row that deletes.
+    pub(super) qty: Option<Decimal>,
+}
+
 /// A row beside its own text.
 type Placed<'f> = (Raw<'f>, Row<'f>);
 
@@ -138,14 +149,14 @@ impl Bitmex {
         if action == Action::Partial {
             book.prices.clear();
         }
-        let first_change = context.out.changes.len();
         let mut broken = None;
         let mut exchange_at = None;
         let mut message = context.message(id);
         let mut row = first;
         let after = loop {
             if broken.is_none() {
-                broken = book.apply(run.frame, action, &row, &mut message)?;
+                let told = Told::read(run.frame, action, &row)?;
+                broken = book.apply(action, &told, &mut message)?;
             }
             let time = row.1.transacted_at.or(row.1.timestamp);
             let time = time.and_then(|time| UnixNanos::parse_rfc3339(time.unquoted().as_bytes()));
@@ -155,17 +166,9 @@ impl Bitmex {
                 Err(after) => break after,
             };
         };
-        let snapshot = action == Action::Partial;
-        let kind = if snapshot { BookKind::Snapshot } else { BookKind::Diff };
-        match broken {
-            None => message.finish(kind, Facts { exchange_at, ..Facts::default() }),
-            Some(cause) => {
-                context.out.changes.truncate(first_change);
-                context.stale(id, cause, Request::Resubscribe(id));
-                return Ok(after);
-            }
-        }
-        if snapshot {
+        if let Some(cause) = end(message, action, broken, exchange_at) {
+            context.stale(id, cause, Request::Resubscribe(id));
+        } else if action == Action::Partial {
             book.prices.reserve(book.prices.len());
             context.set_sync(id, Sync::Live);
         }
@@ -175,36 +178,19 @@ impl Bitmex {
 
 impl Book {
     /// Does what one row says; gives the cause if it proves the book wrong.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
-        frame: Frame<'_>,
         action: Action,
-        (raw, row): &Placed<'_>,
+        told: &Told,
         message: &mut Message<'_>,
     ) -> Result<Option<StaleCause>, DecodeError> {
-        let side_text = frame.field(*raw, row.side, "side")?;
-        let side = match side_text.unquoted() {
-            "Buy" => Side::Bid,
-            "Sell" => Side::Ask,
-            _ => return Err(frame.error(side_text, "neither Buy nor Sell")),
-        };
-        let key = (frame.unsigned(frame.field(*raw, row.id, "id")?)?, side);
-        let told = row.price.map(|price| frame.decimal(price)).transpose()?;
-        let qty = match action {
-            Action::Delete => None,
-            _ => Some(read_size(frame, frame.field(*raw, row.size, "size")?)?),
-        };
+        let Told { offset, key, price: told, qty } = *told;
         let zero = Decimal { mantissa: 0, decimals: 0, written_decimals: 0 };
         let mut change = |price, qty| {
-            message
-                .change(side, price, qty)
-                .ok_or_else(|| DecodeError::OutOfRange { offset: frame.offset_of(raw.bytes()) })
+            message.change(key.1, price, qty).ok_or(DecodeError::OutOfRange { offset })
         };
         if let (Action::Partial | Action::Insert, Some(qty)) = (action, qty) {
-            let price = told.ok_or(DecodeError::Missing {
-                field: "price",
-                offset: frame.offset_of(raw.bytes()),
-            })?;
+            let price = told.ok_or(DecodeError::Missing { field: "price", offset })?;
             if self.prices.len() >= LEVELS_MAX {
                 return Ok(Some(StaleCause::TooManyLevels));
             }
@@ -228,6 +214,45 @@ impl Book {
         change(price, qty.unwrap_or(zero))?;
         Ok(None)
     }
+}
+
+impl Told {
+    fn read(
+        frame: Frame<'_>,
+        action: Action,
+        (raw, row): &Placed<'_>,
+    ) -> Result<Self, DecodeError> {
+        let side_text = frame.field(*raw, row.side, "side")?;
+        let side = match side_text.unquoted() {
+            "Buy" => Side::Bid,
+            "Sell" => Side::Ask,
+            _ => return Err(frame.error(side_text, "neither Buy nor Sell")),
+        };
+        let key = (frame.unsigned(frame.field(*raw, row.id, "id")?)?, side);
+        let price = row.price.map(|price| frame.decimal(price)).transpose()?;
+        let qty = match action {
+            Action::Delete => None,
+            _ => Some(read_size(frame, frame.field(*raw, row.size, "size")?)?),
+        };
+        Ok(Self { offset: frame.offset_of(raw.bytes()), key, price, qty })
+    }
+}
+
+/// Hands a message over whose rows are applied, or takes it back if they proved the book wrong;
+/// gives the cause then.
+pub(super) fn end(
+    message: Message<'_>,
+    action: Action,
+    broken: Option<StaleCause>,
+    exchange_at: Option<UnixNanos>,
+) -> Option<StaleCause> {
+    let snapshot = action == Action::Partial;
+    let kind = if snapshot { BookKind::Snapshot } else { BookKind::Diff };
+    match broken {
+        None => message.finish(kind, Facts { exchange_at, ..Facts::default() }),
+        Some(_) => message.take_back(),
+    }
+    broken
 }
 
 fn read_size(frame: Frame<'_>, text: Raw<'_>) -> Result<Decimal, DecodeError> {

@@ -4,6 +4,7 @@ use crate::{
     Sync,
     checked::LastTrade,
     checksum::{Style, Texts},
+    context::Facts,
 };
 use tickhawk_market::{BookKind, UnixNanos};
 
@@ -38,6 +39,7 @@ pub(super) struct Ids {
 }
 
 /// What the rules make of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Apply,
     AlreadyApplied,
@@ -68,6 +70,13 @@ impl Feed {
                 kind == BookKind::Snapshot && (deeper || sync == Sync::Empty)
             }
         }
+    }
+
+    /// A message of that channel is applied.
+    #[inline]
+    pub(super) fn applied(&mut self, channel: Channel, ids: Ids) {
+        self.last = ids;
+        self.channel = Some(channel);
     }
 
     /// Whether a snapshot is older than the book, which is whole. One whose id is smaller but whose
@@ -102,6 +111,17 @@ impl Channel {
 }
 
 impl Ids {
+    /// What is told of the message beside its levels; a checksum of zero says that there is none.
+    #[inline]
+    pub(super) fn facts(self, checksum: Option<u32>) -> Facts {
+        Facts {
+            exchange_at: self.at,
+            sequence: self.id.and_then(|id| u64::try_from(id).ok()),
+            checksum: checksum.filter(|checksum| *checksum != 0),
+            depth: None,
+        }
+    }
+
     /// Of a diff, after `last`. Messages of 2022 and before have no ids and are taken as they come.
     pub(super) fn verdict(self, last: Self) -> Verdict {
         let (Some(previous), Some(id), Some(last_id)) = (self.previous, self.id, last.id) else {

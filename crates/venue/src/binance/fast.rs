@@ -1,0 +1,192 @@
+//! Diffs, best bids and asks, and trades by their bytes, as Binance lays them out:
+//!
+//! ```text
+//! {"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":1,"u":1,"pu":1,"b":[["1","1"],…],"a":[…]}
+//! {"e":"bookTicker","u":1,"s":"BTCUSDT","b":"1","B":"1","a":"1","A":"1","T":1,"E":1}
+//! {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}
+//! {"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","T":1,"m":true,"M":true}
+//! ```
+//!
+//! each also as `{"stream":"…","data":…}`. Spot has no `T` and `pu` in a diff, and no `e`, `T` and
+//! `E` in a ticker; COIN-M names the pair (`ps`) after the symbol.
+
+use super::{Binance, Diff, Verdict, feed::Ids};
+use crate::{Sync, context::Context, cursor::Cursor, protocol::Fast};
+use tickhawk_market::{BookKind, InstrumentId, Side, Trade};
+
+impl Binance {
+    #[inline(always)]
+    pub(super) fn fast_frame(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        let mut cursor = Cursor::new(bytes);
+        let is_wrapped = cursor.skip(b"{\"stream\":\"");
+        if is_wrapped {
+            cursor.text()?;
+            cursor.expect(b",\"data\":")?;
+        }
+        let mut frame = FastFrame { cursor, is_wrapped };
+        if frame.cursor.skip(b"{\"e\":\"depthUpdate\",\"E\":") {
+            self.fast_diff(context, &mut frame)?;
+        } else if frame.cursor.skip(b"{\"e\":\"trade\",\"E\":") {
+            self.fast_trade(context, &mut frame)?;
+        } else if frame.cursor.skip(b"{\"u\":") {
+            self.fast_ticker(context, &mut frame, false)?;
+        } else {
+            frame.cursor.expect(b"{\"e\":\"bookTicker\",\"u\":")?;
+            self.fast_ticker(context, &mut frame, true)?;
+        }
+        Some(Ok(()))
+    }
+
+    /// A diff in its place of a book that is whole; every other one takes the general path.
+    #[inline(always)]
+    fn fast_diff(&mut self, context: &mut Context<'_>, frame: &mut FastFrame<'_>) -> Option<()> {
+        let FastFrame { cursor, .. } = frame;
+        let event_at = cursor.millis()?;
+        if cursor.skip(b",\"T\":") {
+            cursor.unsigned()?;
+        }
+        cursor.expect(b",\"s\":\"")?;
+        let id = context.instruments.find_text(cursor.text()?)?;
+        if cursor.skip(b",\"ps\":\"") {
+            cursor.text()?;
+        }
+        cursor.expect(b",\"U\":")?;
+        let first_id = cursor.unsigned()?;
+        cursor.expect(b",\"u\":")?;
+        let final_id = cursor.unsigned()?;
+        let has_previous = cursor.skip(b",\"pu\":");
+        let previous_id = if has_previous { Some(cursor.unsigned()?) } else { None };
+        let ids = Ids { first_id, final_id, previous_id };
+        let futures = self.futures;
+        if context.sync(id) != Sync::Live || self.feed(id).verdict(futures, &ids) != Verdict::Apply
+        {
+            return None;
+        }
+        let mut book = context.message_in_units(id)?;
+        cursor.expect(b",\"b\":")?;
+        book.read_pairs(cursor, Side::Bid)?;
+        cursor.expect(b",\"a\":")?;
+        book.read_pairs(cursor, Side::Ask)?;
+        frame.end()?;
+        book.finish(BookKind::Diff, Diff::facts(Some(event_at), &ids));
+        context.instruments.get_mut(id).connection = Some(context.connection);
+        self.saw(context, id);
+        self.feed(id).applied(&ids);
+        Some(())
+    }
+
+    fn fast_ticker(
+        &mut self,
+        context: &mut Context<'_>,
+        frame: &mut FastFrame<'_>,
+        is_timed: bool,
+    ) -> Option<()> {
+        let FastFrame { cursor, .. } = frame;
+        let sequence = cursor.unsigned()?;
+        cursor.expect(b",\"s\":\"")?;
+        let id = context.instruments.find_text(cursor.text()?)?;
+        if cursor.skip(b",\"ps\":\"") {
+            cursor.text()?;
+        }
+        cursor.expect(b",\"b\":\"")?;
+        let bid_price = cursor.quoted()?;
+        cursor.expect(b",\"B\":\"")?;
+        let bid = (bid_price, cursor.quoted()?);
+        cursor.expect(b",\"a\":\"")?;
+        let ask_price = cursor.quoted()?;
+        cursor.expect(b",\"A\":\"")?;
+        let ask = (ask_price, cursor.quoted()?);
+        if is_timed {
+            cursor.expect(b",\"T\":")?;
+            cursor.unsigned()?;
+            cursor.expect(b",\"E\":")?;
+            cursor.unsigned()?;
+        }
+        let bytes = cursor.bytes;
+        frame.end()?;
+        context.ticker_in_units(bytes, id, bid, ask, Some(sequence))?;
+        self.saw(context, id);
+        Some(())
+    }
+
+    fn fast_trade(&mut self, context: &mut Context<'_>, frame: &mut FastFrame<'_>) -> Option<()> {
+        let FastFrame { cursor, .. } = frame;
+        cursor.millis()?;
+        let futures = cursor.skip(b",\"T\":");
+        let traded_at = if futures { Some(cursor.millis()?) } else { None };
+        cursor.expect(b",\"s\":\"")?;
+        let instrument = context.instruments.find_text(cursor.text()?)?;
+        cursor.expect(b",\"t\":")?;
+        let number = cursor.unsigned()?;
+        cursor.expect(b",\"p\":\"")?;
+        let price = cursor.quoted()?;
+        cursor.expect(b",\"q\":\"")?;
+        let qty = cursor.quoted()?;
+        let exchange_at = match traded_at {
+            Some(at) => {
+                cursor.expect(b",\"X\":\"MARKET\"")?;
+                at
+            }
+            None => {
+                // Until 2023 spot named both orders.
+                if cursor.skip(b",\"b\":") {
+                    cursor.unsigned()?;
+                    cursor.expect(b",\"a\":")?;
+                    cursor.unsigned()?;
+                }
+                cursor.expect(b",\"T\":")?;
+                cursor.millis()?
+            }
+        };
+        cursor.expect(b",\"m\":")?;
+        let taker = if cursor.skip(b"true") {
+            Side::Ask
+        } else {
+            cursor.expect(b"false")?;
+            Side::Bid
+        };
+        if !futures {
+            cursor.expect(b",\"M\":true")?;
+        }
+        let bytes = cursor.bytes;
+        frame.end()?;
+        context.trade_in_units(bytes, instrument, price, qty, |price, qty| Trade {
+            instrument,
+            price,
+            qty,
+            taker,
+            id: Some(number),
+            exchange_at: Some(exchange_at),
+        })?;
+        self.saw(context, instrument);
+        self.feed(instrument).single_trades = true;
+        Some(())
+    }
+
+    /// Notes the instrument as the last one of its connection.
+    #[inline]
+    pub(super) fn saw(&mut self, context: &Context<'_>, id: InstrumentId) {
+        let connection = usize::from(context.connection.0);
+        if self.last_seen.len() <= connection {
+            self.last_seen.resize(connection + 1, None);
+        }
+        self.last_seen[connection] = Some(id);
+    }
+}
+
+/// A message, in its wrapper or bare.
+struct FastFrame<'a> {
+    cursor: Cursor<'a>,
+    is_wrapped: bool,
+}
+
+impl FastFrame<'_> {
+    #[inline(always)]
+    fn end(&mut self) -> Option<()> {
+        self.cursor.expect(b"}")?;
+        if self.is_wrapped {
+            self.cursor.expect(b"}")?;
+        }
+        self.cursor.end()
+    }
+}

@@ -1,0 +1,261 @@
+//! Number text straight to an instrument's integers, for the fast readers.
+//!
+//! A venue writes all prices of an instrument alike, and all quantities: so many digits behind the
+//! point. Knowing that, the point need not be looked for, and the digits on both sides of it that
+//! count (trailing zeros beyond the instrument's decimals do not) become one word:
+//!
+//! ```text
+//! 63943.90  at one decimal:   the five bytes that end at the point, one byte behind it, one more
+//!                             that must be '0'
+//! word:  0 0 6 3 9 4 3 9      which the multiplications of `digits::value` turn into 639439
+//! ```
+
+use crate::cursor::{Cursor, Span};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::Lanes;
+use tickhawk_market::{
+    Change, Decimal, Price, Qty, Scale, Side,
+    digits::{FIRST_BYTES, POW10, ZEROS, not_digits, value, word},
+};
+
+/// How prices and quantities of one instrument are written, and the integers they become.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Units {
+    pub(crate) price: Form,
+    pub(crate) qty: Form,
+    /// How long the last price was.
+    pub(crate) price_length: usize,
+}
+
+/// One kind of number as it was last written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// Decimals of the integers.
+    decimals: u8,
+    /// Bytes from the point on, itself included: none in a whole number.
+    suffix: usize,
+    /// Bytes behind the point that count, and those that must be zero.
+    kept: u64,
+    spare: u64,
+    /// By which the bytes that count are moved to the end of their word.
+    shift: u64,
+    /// 10^`decimals`.
+    one: u64,
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) lanes: Lanes,
+}
+
+/// More digits than one word holds: text so written is read the general way.
+const NO_FORM: usize = usize::MAX / 2;
+
+/// 256^n: moves a word's bytes up by n.
+const UP: [u64; 8] = [1, 1 << 8, 1 << 16, 1 << 24, 1 << 32, 1 << 40, 1 << 48, 1 << 56];
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::new(0, 0)
+    }
+}
+
+impl Form {
+    fn new(written: u8, decimals: u8) -> Self {
+        let (places, point) = (usize::from(decimals), usize::from(written));
+        if places > 8 || point > 8 {
+            let none = Self::new(0, 0);
+            return Self { decimals, suffix: NO_FORM, ..none };
+        }
+        let kept = FIRST_BYTES[places.min(point)];
+        Self {
+            decimals,
+            suffix: if point == 0 { 0 } else { point + 1 },
+            kept,
+            spare: FIRST_BYTES[point] & !kept,
+            shift: UP.get(8 - places).copied().unwrap_or(0),
+            one: POW10[places].cast_unsigned(),
+            #[cfg(target_arch = "x86_64")]
+            lanes: Lanes::new(point, places),
+        }
+    }
+
+    /// The number as an integer; `None` if it is no plain number, or one that the instrument's
+    /// decimals cannot hold.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, bytes: &[u8], span: Span) -> Option<i64> {
+        match self.read_alike(bytes, span) {
+            Some(units) => Some(units),
+            None => self.read_otherwise(bytes, span),
+        }
+    }
+
+    /// How many digits of a number written like the last one count; `None` if it cannot be.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn digits_of(&self, Span { start, end }: Span) -> Option<usize> {
+        let whole = end.wrapping_sub(self.suffix).wrapping_sub(start);
+        (whole.wrapping_sub(1) < 8).then(|| whole + usize::from(self.decimals))
+    }
+
+    /// A number written like the last one.
+    #[inline(always)]
+    fn read_alike(&self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
+        let point = end.wrapping_sub(self.suffix);
+        let whole = point.wrapping_sub(start);
+        if whole.wrapping_sub(1) >= 8 || (self.suffix != 0 && bytes.get(point) != Some(&b'.')) {
+            return None;
+        }
+        let front = (word(bytes, start) ^ ZEROS) & FIRST_BYTES[whole];
+        let behind = word(bytes, point + 1) ^ ZEROS;
+        if behind & self.spare != 0 {
+            return None;
+        }
+        let behind = (behind & self.kept).wrapping_mul(self.shift);
+        let places = whole + usize::from(self.decimals);
+        if places <= 8 {
+            let digits = front.wrapping_mul(UP[(8 - places) & 7]) | behind;
+            return (not_digits(digits) == 0).then(|| value(digits).cast_signed());
+        }
+        let front = front.wrapping_mul(UP[(8 - whole) & 7]);
+        if not_digits(front) | not_digits(behind) != 0 {
+            return None;
+        }
+        Some((value(front).wrapping_mul(self.one).wrapping_add(value(behind))).cast_signed())
+    }
+
+    /// Any other number; the next one is taken to be written like it.
+    #[inline(never)]
+    fn read_otherwise(&mut self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
+        if !bytes.get(start).is_some_and(u8::is_ascii_digit) {
+            return None;
+        }
+        let number = Decimal::parse_at(bytes, start, end).ok()?;
+        let units = number.at(self.decimals)?;
+        *self = Self::new(number.written_decimals, self.decimals);
+        Some(units)
+    }
+}
+
+impl Units {
+    /// Makes them those of that scale, keeping what was learned of another.
+    #[inline(always)]
+    pub(crate) fn fit(&mut self, scale: Scale) {
+        if self.price.decimals != scale.price_decimals || self.qty.decimals != scale.qty_decimals {
+            self.price = Form::new(scale.price_decimals, scale.price_decimals);
+            self.qty = Form::new(scale.qty_decimals, scale.qty_decimals);
+        }
+    }
+
+    /// Every `["price","qty"]` of a JSON array at the cursor.
+    #[inline(never)]
+    pub(crate) fn read_pairs(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        side: Side,
+        changes: &mut Vec<Change>,
+    ) -> Option<()> {
+        #[cfg(target_arch = "x86_64")]
+        if crate::lanes::are_here() {
+            let by_lanes = crate::lanes::read_levels;
+            return self.walk_pairs(cursor, side, changes, by_lanes);
+        }
+        self.read_pairs_by_words(cursor, side, changes)
+    }
+
+    /// The same with what every processor has.
+    pub(crate) fn read_pairs_by_words(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        side: Side,
+        changes: &mut Vec<Change>,
+    ) -> Option<()> {
+        self.walk_pairs(cursor, side, changes, |_, _, _, _| false)
+    }
+
+    /// `many` reads as many levels as it can from a price on, up to another one, or to the end of
+    /// the array: then it says so.
+    #[inline(always)]
+    fn walk_pairs(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        side: Side,
+        changes: &mut Vec<Change>,
+        many: impl Fn(&mut Self, &mut Cursor<'_>, Side, &mut Vec<Change>) -> bool,
+    ) -> Option<()> {
+        cursor.expect(b"[")?;
+        if cursor.skip(b"]") {
+            return Some(());
+        }
+        cursor.expect(b"[\"")?;
+        loop {
+            if many(self, cursor, side, changes) {
+                return Some(());
+            }
+            let mut length = self.price_length;
+            let price = cursor.quoted_like(&mut length)?;
+            self.price_length = length;
+            cursor.expect(b",\"")?;
+            let qty = cursor.quoted()?;
+            let price = Price::new(self.price.read(cursor.bytes, price)?);
+            let qty = Qty::new(self.qty.read(cursor.bytes, qty)?);
+            changes.push(Change { side, price, qty });
+            if !cursor.skip(b"],[\"") {
+                return cursor.expect(b"]]");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        let digits = |counts| proptest::collection::vec(prop_oneof![Just(0u8), 0u8..10], counts);
+        let text = |digits: Vec<u8>| -> String {
+            digits.iter().map(|digit| char::from(b'0' + digit)).collect()
+        };
+        let odd = prop_oneof![
+            Just("1e3".to_owned()),
+            Just("-1".to_owned()),
+            Just("+1".to_owned()),
+            Just("1.".to_owned()),
+            Just(".5".to_owned()),
+            Just("1.2.3".to_owned()),
+            Just("12:4".to_owned()),
+            Just("1/3.50".to_owned()),
+            Just(String::new())
+        ];
+        let plain =
+            (digits(1..11), digits(0..11)).prop_map(move |(whole, fraction)| {
+                match fraction.is_empty() {
+                    true => text(whole),
+                    false => format!("{}.{}", text(whole), text(fraction)),
+                }
+            });
+        prop_oneof![9 => plain, 1 => odd]
+    }
+
+    proptest! {
+        /// Whatever was read before, a number is read as the general path reads it.
+        #[test]
+        fn agrees_with_decimals(
+            texts in proptest::collection::vec(text(), 1..12),
+            decimals in 0u8..12,
+            behind in 0usize..20,
+        ) {
+            let mut form = Form::new(decimals, decimals);
+            for text in texts {
+                let frame = format!("\"{text}\"{}", "]".repeat(behind));
+                let span = Span { start: 1, end: 1 + text.len() };
+                let expected = Decimal::parse(text.as_bytes()).ok();
+                let expected = expected.and_then(|number| number.at(decimals));
+                let signed = text.starts_with(['-', '+']);
+                prop_assert_eq!(
+                    form.read(frame.as_bytes(), span),
+                    expected.filter(|_| !signed),
+                    "{} at {}", text, decimals
+                );
+            }
+        }
+    }
+}
