@@ -3,7 +3,7 @@
 
 use crate::{
     DecodeError,
-    checksum::{Texts, Written},
+    checksum::{Shown, Texts, Written},
     context::{Context, Facts, Message},
     cursor::Span,
     json::{Frame, Raw},
@@ -31,6 +31,19 @@ impl<'a> CheckedMessage<'a> {
         Self { message: context.message(id), texts, kind, levels_max: 0 }
     }
 
+    /// As [`CheckedMessage::new`], for [`CheckedMessage::read`]; `None` before any number of the
+    /// instrument was read the general way.
+    #[inline(always)]
+    pub(crate) fn in_units(
+        context: &'a mut Context<'_>,
+        texts: &'a mut Texts,
+        id: InstrumentId,
+        kind: BookKind,
+    ) -> Option<Self> {
+        texts.begin(kind);
+        Some(Self { message: context.message_in_units(id)?, texts, kind, levels_max: 0 })
+    }
+
     #[inline]
     pub(crate) fn level<'f>(
         &mut self,
@@ -54,6 +67,19 @@ impl<'a> CheckedMessage<'a> {
     /// One level from its two texts; `None` if it takes the general path to read them.
     #[inline(always)]
     pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
+        if let Some((price_units, qty_units)) = self.message.read_alike(bytes, price, qty) {
+            let (price_decimals, qty_decimals) = self.message.decimals_shown();
+            let price = Shown::plain(&bytes[price.start..price.end], price_decimals);
+            let qty = Shown::plain(&bytes[qty.start..qty.end], qty_decimals);
+            self.texts.plain_level(side, price, qty, qty_units == 0)?;
+            self.message.push(side, price_units, qty_units);
+            return Some(());
+        }
+        self.read_otherwise(bytes, side, price, qty)
+    }
+
+    #[inline(never)]
+    fn read_otherwise(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
         let written = |Span { start, end }: Span| {
             if !bytes.get(start).is_some_and(u8::is_ascii_digit) {
                 return None;
@@ -63,6 +89,7 @@ impl<'a> CheckedMessage<'a> {
         };
         let (price, qty) = (written(price)?, written(qty)?);
         self.texts.level(side, price, qty);
+        self.message.learn(price.number, qty.number);
         self.message.change_as_it_is(side, price.number, qty.number)
     }
 

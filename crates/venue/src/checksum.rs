@@ -34,6 +34,30 @@ pub(crate) struct Written<'a> {
     pub(crate) number: Decimal,
 }
 
+/// What a number's text shows of the form it is written in.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) text: &'a [u8],
+    /// Decimals written.
+    pub(crate) decimals: u8,
+    /// Whether the number needs all of them.
+    pub(crate) is_shortest: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn of(Written { text, number }: Written<'a>) -> Self {
+        let is_shortest = number.written_decimals == number.decimals;
+        Self { text, decimals: number.written_decimals, is_shortest }
+    }
+
+    /// Of a plain number's text.
+    #[inline(always)]
+    pub(crate) fn plain(text: &'a [u8], decimals: u8) -> Self {
+        let is_shortest = decimals == 0 || text.last().is_some_and(|last| *last != b'0');
+        Self { text, decimals, is_shortest }
+    }
+}
+
 /// How one instrument's levels are written.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -98,13 +122,36 @@ impl Texts {
     #[inline]
     pub(crate) fn level(&mut self, side: Side, price: Written<'_>, qty: Written<'_>) {
         let usual = qty.number.mantissa == 0 || {
-            let price = self.draft.price.explains(self.style, price);
-            let qty = self.draft.qty.explains(self.style, qty);
+            let price = self.draft.price.explains(self.style, Shown::of(price));
+            let qty = self.draft.qty.explains(self.style, Shown::of(qty));
             price && qty
         };
-        if !usual || !self.pending.is_empty() || !self.odd[side as usize].is_empty() {
+        if self.is_noted(side, usual) {
             self.note(side, price, qty, usual);
         }
+    }
+
+    /// As [`Texts::level`], of plain numbers (digits, and a point at most) and not padded on the
+    /// left; `None` if the level is one to be noted.
+    #[inline(always)]
+    pub(crate) fn plain_level(
+        &mut self,
+        side: Side,
+        price: Shown<'_>,
+        qty: Shown<'_>,
+        is_deletion: bool,
+    ) -> Option<()> {
+        let usual = is_deletion || {
+            let price = self.draft.price.explains_plain(price);
+            let qty = self.draft.qty.explains_plain(qty);
+            price && qty
+        };
+        (!self.is_noted(side, usual)).then_some(())
+    }
+
+    #[inline(always)]
+    fn is_noted(&self, side: Side, usual: bool) -> bool {
+        !usual || !self.pending.is_empty() || !self.odd[side as usize].is_empty()
     }
 
     #[cold]
@@ -194,26 +241,34 @@ impl Form {
 
     /// Whether the text is as this form has it, learning where there is still something to learn.
     #[inline]
-    fn explains(&mut self, style: Style, written: Written<'_>) -> bool {
-        let (shown, needed) = (written.number.written_decimals, written.number.decimals);
+    fn explains(&mut self, style: Style, shown: Shown<'_>) -> bool {
         if self.declared.is_some() {
             return true;
         }
         // Exponents and leading zeros: digits that the venue itself would have written plainly,
         // or text to be kept as it is.
-        if !is_plain(written.text, shown) {
-            return style == Style::Digits && !written.text.starts_with(b"0");
+        if !is_plain(shown) {
+            return style == Style::Digits && !shown.text.starts_with(b"0");
         }
+        self.explains_plain(shown)
+    }
+
+    #[inline(always)]
+    fn explains_plain(&mut self, shown: Shown<'_>) -> bool {
+        if self.declared.is_some() {
+            return true;
+        }
+        let Shown { decimals, is_shortest, .. } = shown;
         match self.learned {
-            Some(least) => shown == needed.max(least),
-            None if shown == needed => {
-                self.bound = Some(self.bound.map_or(needed, |bound| bound.min(needed)));
+            Some(least) => decimals == least || (decimals > least && is_shortest),
+            None if is_shortest => {
+                self.bound = Some(self.bound.map_or(decimals, |bound| bound.min(decimals)));
                 true
             }
             None => {
-                let fits = self.bound.is_none_or(|bound| shown <= bound);
+                let fits = self.bound.is_none_or(|bound| decimals <= bound);
                 if fits {
-                    self.learned = Some(shown);
+                    self.learned = Some(decimals);
                 }
                 fits
             }
@@ -224,10 +279,10 @@ impl Form {
 /// Whether text that was read as a number is neither in exponent form nor signed with a plus nor
 /// padded on the left. One that shows decimals is in no exponent form.
 #[inline]
-fn is_plain(text: &[u8], shown: u8) -> bool {
+fn is_plain(Shown { text, decimals, .. }: Shown<'_>) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let padded_or_signed = matches!(digits, [b'0', b'0'..=b'9', ..] | [b'+', ..]);
-    let has_exponent = shown == 0 && text.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    let has_exponent = decimals == 0 && text.iter().any(|byte| matches!(byte, b'e' | b'E'));
     !padded_or_signed && !has_exponent
 }
 

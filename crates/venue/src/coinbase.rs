@@ -196,6 +196,11 @@ impl<'f> ChangedAt<'f> {
         }
     }
 
+    /// The text that was last read as a time.
+    fn last(&self) -> Option<&'f [u8]> {
+        self.0.map(|(_, text)| text)
+    }
+
     fn greatest(&self) -> Option<UnixNanos> {
         self.0.map(|(at, _)| at)
     }

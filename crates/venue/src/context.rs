@@ -1,15 +1,18 @@
 //! What every venue's decoder works with: the instruments, the counts, and the growing output.
 
+mod message;
+
+pub(crate) use message::{Facts, Message};
+
 use crate::{
     DecodeError, Instruments, Sync,
-    cursor::{Cursor, Span},
+    cursor::Span,
     json::{Frame, Raw},
-    units::Units,
 };
 use std::ops::AddAssign;
 use tickhawk_market::{
-    BookKind, BookUpdate, Change, ConnectionId, Decimal, InstrumentId, Level, Metadata, Price, Qty,
-    Request, Scale, Side, StaleCause, Ticker, Trade, UnixNanos, Update, Updates,
+    Change, ConnectionId, Decimal, InstrumentId, Level, Metadata, Price, Qty, Request, Side,
+    StaleCause, Ticker, Trade, UnixNanos, Update, Updates,
 };
 
 /// What a decoder saw, for reports.
@@ -345,147 +348,4 @@ pub(crate) struct TradeTold<'f> {
     pub(crate) qty: Raw<'f>,
     pub(crate) taker: Side,
     pub(crate) exchange_at: Option<UnixNanos>,
-}
-
-/// A book message being written: levels first, then what kind it was.
-pub(crate) struct Message<'a> {
-    scale: &'a mut Option<Scale>,
-    price_decimals_min: u8,
-    units: &'a mut Units,
-    out: &'a mut Updates,
-    id: InstrumentId,
-    first_change: u32,
-}
-
-/// What a finished book message says beside its levels.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Facts {
-    pub(crate) exchange_at: Option<UnixNanos>,
-    pub(crate) sequence: Option<u64>,
-    pub(crate) checksum: Option<u32>,
-    pub(crate) depth: Option<u32>,
-}
-
-impl Message<'_> {
-    /// One level from its two texts.
-    #[inline]
-    pub(crate) fn level<'f>(
-        &mut self,
-        frame: &Frame<'f>,
-        side: Side,
-        price: Raw<'f>,
-        qty: Raw<'f>,
-    ) -> Result<(), DecodeError> {
-        let (price_decimal, qty_decimal) = (frame.decimal(price)?, frame.decimal(qty)?);
-        if qty_decimal.mantissa < 0 {
-            return Err(frame.error(qty, "a negative quantity"));
-        }
-        self.change(side, price_decimal, qty_decimal).ok_or_else(|| DecodeError::OutOfRange {
-            offset: frame.offset_of(price.unquoted().as_bytes()),
-        })
-    }
-
-    /// One level from two exact numbers; `None` if it does not fit the instrument's integers.
-    #[inline]
-    pub(crate) fn change(&mut self, side: Side, price: Decimal, qty: Decimal) -> Option<()> {
-        let scale = match *self.scale {
-            Some(scale)
-                if price.decimals <= scale.price_decimals && qty.decimals <= scale.qty_decimals =>
-            {
-                scale
-            }
-            _ => self.grow(price, qty)?,
-        };
-        self.out.changes.push(Change {
-            side,
-            price: Price::new(price.at(scale.price_decimals)?),
-            qty: Qty::new(qty.at(scale.qty_decimals)?),
-        });
-        Some(())
-    }
-
-    /// As [`Message::change`], but `None` where it would take on more decimals.
-    #[inline]
-    pub(crate) fn change_as_it_is(
-        &mut self,
-        side: Side,
-        price: Decimal,
-        qty: Decimal,
-    ) -> Option<()> {
-        let scale = (*self.scale)?;
-        let price = Price::new(price.at(scale.price_decimals)?);
-        let qty = Qty::new(qty.at(scale.qty_decimals)?);
-        self.out.changes.push(Change { side, price, qty });
-        Some(())
-    }
-
-    /// One level from its two texts; `None` if it takes the general path to read them.
-    #[inline(always)]
-    pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
-        let price = Price::new(self.units.price.read(bytes, price)?);
-        let qty = Qty::new(self.units.qty.read(bytes, qty)?);
-        self.out.changes.push(Change { side, price, qty });
-        Some(())
-    }
-
-    /// Every `["price","qty"]` of a JSON array at the cursor.
-    #[inline]
-    pub(crate) fn read_pairs(&mut self, cursor: &mut Cursor<'_>, side: Side) -> Option<()> {
-        self.units.read_pairs(cursor, side, &mut self.out.changes)
-    }
-
-    /// Takes on more decimals, for all that follows and for this message's levels so far.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, price: Decimal, qty: Decimal) -> Option<Scale> {
-        let old = self.scale.unwrap_or_default();
-        let scale = Scale {
-            price_decimals: old.price_decimals.max(price.decimals).max(self.price_decimals_min),
-            qty_decimals: old.qty_decimals.max(qty.decimals),
-        };
-        let price_factor =
-            10i64.checked_pow(u32::from(scale.price_decimals - old.price_decimals))?;
-        let qty_factor = 10i64.checked_pow(u32::from(scale.qty_decimals - old.qty_decimals))?;
-        for change in &mut self.out.changes[self.first_change as usize..] {
-            change.price = Price::new(change.price.units().checked_mul(price_factor)?);
-            change.qty = Qty::new(change.qty.units().checked_mul(qty_factor)?);
-        }
-        *self.scale = Some(scale);
-        self.out.updates.push(Update::Scale { instrument: self.id, scale });
-        Some(scale)
-    }
-
-    /// Every `[price, qty, …]` of a JSON array.
-    pub(crate) fn levels<'f>(
-        &mut self,
-        frame: &Frame<'f>,
-        side: Side,
-        levels: Raw<'f>,
-    ) -> Result<(), DecodeError> {
-        for level in frame.items(levels) {
-            let [price, qty] = frame.tuple(level?)?;
-            self.level(frame, side, price, qty)?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the message's levels.
-    pub(crate) fn take_back(self) {
-        self.out.changes.truncate(self.first_change as usize);
-    }
-
-    /// Hands the message over.
-    #[inline]
-    pub(crate) fn finish(self, kind: BookKind, facts: Facts) {
-        let changes = self.first_change..self.out.next_change();
-        self.out.updates.push(Update::Book(BookUpdate {
-            instrument: self.id,
-            kind,
-            changes,
-            exchange_at: facts.exchange_at,
-            sequence: facts.sequence,
-            checksum: facts.checksum,
-            depth: facts.depth,
-        }));
-    }
 }

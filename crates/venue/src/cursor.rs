@@ -100,6 +100,17 @@ impl<'a> Cursor<'a> {
         self.bytes.get(start..end)
     }
 
+    /// Whether that text and its closing quote come next; they are passed then.
+    #[inline(always)]
+    pub(crate) fn skip_quoted(&mut self, text: &[u8]) -> bool {
+        let rest = self.bytes.get(self.at..).and_then(|rest| rest.strip_prefix(text));
+        let is_next = rest.is_some_and(|rest| rest.first() == Some(&b'"'));
+        if is_next {
+            self.at += text.len() + 1;
+        }
+        is_next
+    }
+
     /// What stands up to the next quote, which is passed; whoever reads it as a number finds
     /// whether it is one.
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! A level's price and quantity at once, sixteen bytes each, for processors with AVX2.
 //!
-//! Read backwards from its last byte, a number written as a [`Form`] says has every digit in a
+//! Read backwards from its last byte, a number laid out as a [`Layout`] says has every digit in a
 //! known place, so one shuffle drops the point and the zeros that do not count; the digits before
 //! the number's first byte are masked away, and three multiplications of pairs make integers of
 //! what is left. [`Units::read_pairs_by_words`] is the scalar twin, and reads whatever this does
@@ -8,7 +8,7 @@
 
 use crate::{
     cursor::{Cursor, Span},
-    units::{Form, Units},
+    units::{Layout, Units},
 };
 use std::arch::x86_64::{
     __m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_loadu_si128,
@@ -43,19 +43,26 @@ const LAST_BYTES: [[u8; 16]; 17] = {
 
 impl Lanes {
     /// Of numbers that show so many decimals, as integers of so many; both at most eight.
-    pub(crate) fn new(written: usize, decimals: usize) -> Self {
+    pub(crate) const fn new(written: usize, decimals: usize) -> Self {
         let (mut picked, mut skipped, mut expected) = ([0x80; 16], [0; 16], [0; 16]);
+        let kept = if written < decimals { written } else { decimals };
         let point = if written == 0 { 16 } else { 15 - written };
-        for place in 0..decimals.min(written) {
+        let mut place = 0;
+        while place < kept {
             picked[16 - decimals + place] = (point + 1 + place) as u8;
+            place += 1;
         }
-        for place in 0..point.min(16 - decimals) {
+        let mut place = 0;
+        while place < point && place < 16 - decimals {
             picked[15 - decimals - place] = (point - 1 - place) as u8;
+            place += 1;
         }
         if written > 0 {
             (skipped[point], expected[point]) = (0xff, b'.');
-            for place in point + 1 + decimals.min(written)..16 {
+            let mut place = point + 1 + kept;
+            while place < 16 {
                 (skipped[place], expected[place]) = (0xff, b'0');
+                place += 1;
             }
         }
         Self { picked, skipped, expected }
@@ -118,6 +125,9 @@ fn read_levels_here(
     }
 }
 
+/// A quantity of `0` and its closing quote, the first byte lowest.
+const ZERO: u64 = u64::from_le_bytes(*b"0\"\0\0\0\0\0\0");
+
 /// `"],["` and `"]]`, the first byte lowest: what follows a level.
 const NEXT: u64 = u64::from_le_bytes(*b"\"],[\"\0\0\0");
 const END: u64 = u64::from_le_bytes(*b"\"]]\0\0\0\0\0");
@@ -139,8 +149,12 @@ fn level(units: &mut Units, window: &[u8; WINDOW], start: usize) -> Option<((Pri
     }
     let qty_start = price_end + 3;
     let qty_end = quote_from(window, qty_start)?;
-    let price = digits(&units.price, window, Span { start, end: price_end })?;
-    let qty = digits(&units.qty, window, Span { start: qty_start, end: qty_end })?;
+    let price = digits(units.price.layout, window, Span { start, end: price_end })?;
+    let qty = match rest(window, qty_start) & 0xffff == ZERO {
+        // Deletions are mostly so written, however other quantities are.
+        true => _mm_set1_epi8(0),
+        false => digits(units.qty.layout, window, Span { start: qty_start, end: qty_end })?,
+    };
     // Ten times a digit and its neighbour, a hundred times a pair and its neighbour, and so on.
     let hundreds = |digits| {
         let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
@@ -183,10 +197,10 @@ fn rest(window: &[u8; WINDOW], start: usize) -> u64 {
 /// The digits that count, as values, at the end of the sixteen.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn digits(form: &Form, window: &[u8; WINDOW], span: Span) -> Option<__m128i> {
-    let count = form.digits_of(span)?;
+fn digits(layout: &Layout, window: &[u8; WINDOW], span: Span) -> Option<__m128i> {
+    let count = layout.digits_of(span)?;
     let (text, lanes) =
-        (load(window.get(span.end.wrapping_sub(16)..)?.first_chunk()?), &form.lanes);
+        (load(window.get(span.end.wrapping_sub(16)..)?.first_chunk()?), &layout.lanes);
     let odd = _mm_xor_si128(text, load(&lanes.expected));
     if _mm_testz_si128(odd, load(&lanes.skipped)) == 0 {
         return None;

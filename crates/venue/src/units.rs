@@ -27,11 +27,18 @@ pub(crate) struct Units {
     pub(crate) price_length: usize,
 }
 
-/// One kind of number as it was last written.
+/// One kind of number: the decimals of its integers, and how it was written last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
-    /// Decimals of the integers.
     decimals: u8,
+    pub(crate) layout: &'static Layout,
+}
+
+/// Where the digits of a number are that is written in one form.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// Decimals of the integers.
+    decimals: usize,
     /// Bytes from the point on, itself included: none in a whole number.
     suffix: usize,
     /// Bytes behind the point that count, and those that must be zero.
@@ -39,17 +46,30 @@ pub(crate) struct Form {
     spare: u64,
     /// By which the bytes that count are moved to the end of their word.
     shift: u64,
-    /// 10^`decimals`.
-    one: u64,
     #[cfg(target_arch = "x86_64")]
     pub(crate) lanes: Lanes,
 }
 
-/// More digits than one word holds: text so written is read the general way.
-const NO_FORM: usize = usize::MAX / 2;
+/// By the decimals written, and those of the integers.
+static LAYOUTS: [[Layout; 9]; 9] = {
+    let mut table = [const { [const { Layout::new(0, 0) }; 9] }; 9];
+    let mut written = 0;
+    while written < 9 {
+        let mut decimals = 0;
+        while decimals < 9 {
+            table[written][decimals] = Layout::new(written, decimals);
+            decimals += 1;
+        }
+        written += 1;
+    }
+    table
+};
 
-/// 256^n: moves a word's bytes up by n.
-const UP: [u64; 8] = [1, 1 << 8, 1 << 16, 1 << 24, 1 << 32, 1 << 40, 1 << 48, 1 << 56];
+/// Of numbers with more digits than one word holds, which are read the general way.
+static NO_LAYOUT: Layout = Layout { suffix: usize::MAX / 2, ..Layout::new(0, 0) };
+
+/// 256^n: moves a word's bytes up by n, or all of them away.
+const UP: [u64; 9] = [1, 1 << 8, 1 << 16, 1 << 24, 1 << 32, 1 << 40, 1 << 48, 1 << 56, 0];
 
 impl Default for Form {
     fn default() -> Self {
@@ -58,46 +78,65 @@ impl Default for Form {
 }
 
 impl Form {
+    #[inline]
     fn new(written: u8, decimals: u8) -> Self {
-        let (places, point) = (usize::from(decimals), usize::from(written));
-        if places > 8 || point > 8 {
-            let none = Self::new(0, 0);
-            return Self { decimals, suffix: NO_FORM, ..none };
-        }
-        let kept = FIRST_BYTES[places.min(point)];
-        Self {
-            decimals,
-            suffix: if point == 0 { 0 } else { point + 1 },
-            kept,
-            spare: FIRST_BYTES[point] & !kept,
-            shift: UP.get(8 - places).copied().unwrap_or(0),
-            one: POW10[places].cast_unsigned(),
-            #[cfg(target_arch = "x86_64")]
-            lanes: Lanes::new(point, places),
-        }
+        let row = LAYOUTS.get(usize::from(written));
+        let layout = row.and_then(|row| row.get(usize::from(decimals)));
+        Self { decimals, layout: layout.unwrap_or(&NO_LAYOUT) }
     }
 
     /// The number as an integer; `None` if it is no plain number, or one that the instrument's
     /// decimals cannot hold.
     #[inline(always)]
     pub(crate) fn read(&mut self, bytes: &[u8], span: Span) -> Option<i64> {
-        match self.read_alike(bytes, span) {
+        match self.layout.read(bytes, span) {
             Some(units) => Some(units),
             None => self.read_otherwise(bytes, span),
         }
     }
 
-    /// How many digits of a number written like the last one count; `None` if it cannot be.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    pub(crate) fn digits_of(&self, Span { start, end }: Span) -> Option<usize> {
-        let whole = end.wrapping_sub(self.suffix).wrapping_sub(start);
-        (whole.wrapping_sub(1) < 8).then(|| whole + usize::from(self.decimals))
+    /// A number not written like the last one; the next one is taken to be written like it.
+    #[inline(never)]
+    fn read_otherwise(&mut self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
+        let first = bytes.get(start).filter(|first| first.is_ascii_digit())?;
+        // Deletions are mostly so written, and say nothing of other quantities.
+        if *first == b'0' && end == start + 1 {
+            return Some(0);
+        }
+        let number = Decimal::parse_at(bytes, start, end).ok()?;
+        let units = number.at(self.decimals)?;
+        self.learn(number);
+        Some(units)
     }
 
-    /// A number written like the last one.
+    /// Takes the next number to be written like this one.
+    pub(crate) fn learn(&mut self, number: Decimal) {
+        *self = Self::new(number.written_decimals, self.decimals);
+    }
+}
+
+impl Layout {
+    const fn new(written: usize, decimals: usize) -> Self {
+        let kept = FIRST_BYTES[if written < decimals { written } else { decimals }];
+        Self {
+            decimals,
+            suffix: if written == 0 { 0 } else { written + 1 },
+            kept,
+            spare: FIRST_BYTES[written] & !kept,
+            shift: UP[8 - decimals],
+            #[cfg(target_arch = "x86_64")]
+            lanes: Lanes::new(written, decimals),
+        }
+    }
+
+    /// Decimals written.
     #[inline(always)]
-    fn read_alike(&self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
+    pub(crate) fn written(&self) -> u8 {
+        self.suffix.saturating_sub(1) as u8
+    }
+
+    #[inline(always)]
+    pub(crate) fn read(&self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
         let point = end.wrapping_sub(self.suffix);
         let whole = point.wrapping_sub(start);
         if whole.wrapping_sub(1) >= 8 || (self.suffix != 0 && bytes.get(point) != Some(&b'.')) {
@@ -109,28 +148,25 @@ impl Form {
             return None;
         }
         let behind = (behind & self.kept).wrapping_mul(self.shift);
-        let places = whole + usize::from(self.decimals);
+        let places = whole + self.decimals;
         if places <= 8 {
-            let digits = front.wrapping_mul(UP[(8 - places) & 7]) | behind;
+            let digits = front.wrapping_mul(UP[8 - places]) | behind;
             return (not_digits(digits) == 0).then(|| value(digits).cast_signed());
         }
-        let front = front.wrapping_mul(UP[(8 - whole) & 7]);
+        let front = front.wrapping_mul(UP[8 - whole]);
         if not_digits(front) | not_digits(behind) != 0 {
             return None;
         }
-        Some((value(front).wrapping_mul(self.one).wrapping_add(value(behind))).cast_signed())
+        let one = POW10[self.decimals].cast_unsigned();
+        Some(value(front).wrapping_mul(one).wrapping_add(value(behind)).cast_signed())
     }
 
-    /// Any other number; the next one is taken to be written like it.
-    #[inline(never)]
-    fn read_otherwise(&mut self, bytes: &[u8], Span { start, end }: Span) -> Option<i64> {
-        if !bytes.get(start).is_some_and(u8::is_ascii_digit) {
-            return None;
-        }
-        let number = Decimal::parse_at(bytes, start, end).ok()?;
-        let units = number.at(self.decimals)?;
-        *self = Self::new(number.written_decimals, self.decimals);
-        Some(units)
+    /// How many digits of a number so written count; `None` if it cannot be.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn digits_of(&self, Span { start, end }: Span) -> Option<usize> {
+        let whole = end.wrapping_sub(self.suffix).wrapping_sub(start);
+        (whole.wrapping_sub(1) < 8).then(|| whole + self.decimals)
     }
 }
 

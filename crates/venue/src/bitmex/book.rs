@@ -7,7 +7,10 @@ use crate::{
     json::{Frame, Items, Raw},
 };
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 use tickhawk_market::{BookKind, Decimal, InstrumentId, Request, Side, StaleCause, UnixNanos};
 
 /// Most levels one instrument may name: both sides at twice the largest book kept.
@@ -26,7 +29,58 @@ pub(super) enum Action {
 /// the levels of the partial, so that levels that come and go do not allocate.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    prices: HashMap<(u64, Side), Decimal>,
+    prices: HashMap<(u64, Side), Decimal, Keyed>,
+}
+
+/// Hashes a row's key by one multiplication. The seed is the process's own, so that no sender can
+/// choose ids that collide.
+#[derive(Clone, Copy, Debug)]
+struct Keyed {
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KeyHasher {
+    state: u64,
+}
+
+impl Default for Keyed {
+    fn default() -> Self {
+        Self { seed: RandomState::new().hash_one(0u64) }
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = KeyHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher { state: self.seed }
+    }
+}
+
+impl Hasher for KeyHasher {
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        let product = u128::from(self.state ^ value) * 0x9e37_79b9_7f4a_7c15;
+        self.state = (product >> 64) as u64 ^ product as u64;
+    }
+
+    #[inline]
+    fn write_isize(&mut self, value: isize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.state
+    }
 }
 
 #[derive(Deserialize)]

@@ -65,7 +65,9 @@ fn book_event(
             Side::Ask
         };
         cursor.expect(b",\"event_time\":\"")?;
-        changed_at.note(cursor.text()?);
+        if !changed_at.last().is_some_and(|last| cursor.skip_quoted(last)) {
+            changed_at.note(cursor.text()?);
+        }
         cursor.expect(b",\"price_level\":\"")?;
         let price = cursor.quoted()?;
         cursor.expect(b",\"new_quantity\":\"")?;

@@ -41,7 +41,7 @@ impl Kraken {
         let mut cursor = Cursor::new(bytes);
         cursor.expect(b"[")?;
         cursor.unsigned()?;
-        let mut message = CheckedMessage::new(context, &mut book.texts, id, BookKind::Diff);
+        let mut message = CheckedMessage::in_units(context, &mut book.texts, id, BookKind::Diff)?;
         let mut exchange_at = None;
         let mut is_last = false;
         if cursor.skip(b",{\"a\":") {
@@ -84,7 +84,7 @@ impl Kraken {
         let metadata = context.instruments.get(id).metadata;
         let book = self.book(id);
         book.texts.declare(metadata.price_decimals, metadata.qty_decimals);
-        let mut message = CheckedMessage::new(context, &mut book.texts, id, BookKind::Diff);
+        let mut message = CheckedMessage::in_units(context, &mut book.texts, id, BookKind::Diff)?;
         // Asks go first in the message and last in the text.
         let mut bids = cursor;
         cursor.pass(b']')?;

@@ -32,7 +32,7 @@ impl Okx {
             return None;
         }
         let connection = context.connection;
-        let mut message = CheckedMessage::new(context, &mut feed.texts, id, BookKind::Diff);
+        let mut message = CheckedMessage::in_units(context, &mut feed.texts, id, BookKind::Diff)?;
         read_levels(&mut message, &mut cursor, Side::Ask)?;
         cursor.expect(b",\"bids\":")?;
         read_levels(&mut message, &mut cursor, Side::Bid)?;
@@ -74,10 +74,10 @@ fn read_levels(
     cursor.tuples(&mut length, |cursor, price| {
         cursor.expect(b",\"")?;
         let qty = cursor.quoted()?;
-        cursor.expect(b",\"")?;
-        cursor.text()?;
-        cursor.expect(b",\"")?;
-        cursor.text()?;
+        // Deprecated, and the count of orders.
+        cursor.expect(b",\"0\",\"")?;
+        cursor.unsigned()?;
+        cursor.expect(b"\"")?;
         message.read(cursor.bytes, side, price, qty)
     })
 }
