@@ -30,6 +30,12 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         BenchCommand::Replay(args) => (vec![Stage::Replay], args),
         BenchCommand::All(args) => (Stage::ALL.to_vec(), args),
         BenchCommand::Compare(args) => return held_against(&args),
+        BenchCommand::Table(args) => {
+            let mut out = report::stdout();
+            write!(out, "{}", read(&args.report)?.markdown())?;
+            out.flush()?;
+            return Ok(Outcome::Done);
+        }
     };
     // A thread of its own: what is spawned by others must not inherit its core.
     let measured = thread::scope(|scope| scope.spawn(|| measure(&stages, &args)).join());
@@ -69,6 +75,7 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
         model,
     };
     let mut results = Results::new(bench.clock.clone());
+    Stage::base(&bench, &mut results);
     for stage in stages {
         eprintln!("measuring {}", stage.name());
         stage.run(&bench, &mut results)?;
@@ -113,13 +120,13 @@ fn cores(args: &MeasureArgs) -> Option<[usize; 2]> {
     }
 }
 
+fn read(path: &Path) -> Result<Report> {
+    let text = fs::read(path).with_context(|| format!("reading `{}`", path.display()))?;
+    sonic_rs::from_slice(&text)
+        .with_context(|| format!("`{}` is no report of `tickhawk bench --json`", path.display()))
+}
+
 fn held_against(args: &CompareArgs) -> Result<Outcome> {
-    let read = |path: &Path| -> Result<Report> {
-        let text = fs::read(path).with_context(|| format!("reading `{}`", path.display()))?;
-        sonic_rs::from_slice(&text).with_context(|| {
-            format!("`{}` is no report of `tickhawk bench --json`", path.display())
-        })
-    };
     let (old, new) = (read(&args.old)?, read(&args.new)?);
     let regression = compare(&old, &new, args.threshold, args.goals_only);
     let mut out = report::stdout();

@@ -37,6 +37,15 @@ pub enum BenchCommand {
     ///
     /// Example: tickhawk bench compare old.json new.json --goals-only
     Compare(CompareArgs),
+    /// Print a report's goals as a Markdown table, as README.md has it.
+    Table(TableArgs),
+}
+
+/// `tickhawk bench table`
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// A report, as `--json` wrote it.
+    pub report: PathBuf,
 }
 
 /// What a measurement takes.

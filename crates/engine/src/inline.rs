@@ -70,8 +70,8 @@ struct InlineSink<'a, L, O> {
 
 impl<L: Listener, O: Observer> MarketSink for InlineSink<'_, L, O> {
     fn frame(&mut self, frame: &FeatureFrame) {
-        let popped_mono = self.decision.clock().now();
-        let scored = self.decision.step(frame, popped_mono);
+        // Nothing stands between the two steps.
+        let scored = self.decision.step(frame, frame.framed_mono());
         self.observer.scored(frame, &scored);
         if let Some(signal) = &scored.signal {
             self.listener.signal(signal);

@@ -15,7 +15,7 @@ use tickhawk_book::Book;
 use tickhawk_feature::{FeatureFrame, FeaturePlan, FrameSource};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, UnixNanos, Updates,
+    BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, UnixNanos, Update, Updates,
 };
 use tickhawk_venue::{Counts, Decoder, Instruments, Venue};
 
@@ -101,7 +101,12 @@ impl MarketStage {
         updates.clear();
         let named = self.instruments.len();
         self.decode(source, input, &mut updates, sink);
-        let decoded_mono = self.clock.now();
+        // Only frames carry the stamp, and only changes of a book make frames.
+        let is_book = |update: &Update| matches!(update, Update::Book(_));
+        let decoded_mono = match updates.updates.iter().any(is_book) {
+            true => self.clock.now(),
+            false => received_mono,
+        };
         self.take_updates(source, &mut updates, named, sink);
         self.updates = updates;
         self.make_frames(source, received_mono, decoded_mono, sink);

@@ -7,7 +7,7 @@ use crate::{Estimate, Row, host::Interruptions};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::ops::Range;
-use tickhawk_latency::Clock;
+use tickhawk_latency::{Clock, ClockCheck};
 
 /// Pairs of blocks a comparison rests on at least.
 pub const PAIRS_MIN: usize = 30;
@@ -89,6 +89,7 @@ impl Course<'_> {
     ) -> Beside {
         assert!(self.lead_in + self.block <= self.items, "there is at least one block");
         let interruptions = Interruptions::of_this_thread();
+        let read_ns = ClockCheck::measure(clock).read_ns;
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let (mut good, mut dropped) = (Vec::with_capacity(self.pairs), Vec::new());
         let mut at = self.items;
@@ -104,11 +105,11 @@ impl Course<'_> {
             at = items.end;
             let (one, other);
             if random.random() {
-                one = self.time(clock, &interruptions, first, items.clone());
-                other = self.time(clock, &interruptions, second, items);
+                one = self.time(clock, &interruptions, first, items.clone(), read_ns);
+                other = self.time(clock, &interruptions, second, items, read_ns);
             } else {
-                other = self.time(clock, &interruptions, second, items.clone());
-                one = self.time(clock, &interruptions, first, items);
+                other = self.time(clock, &interruptions, second, items.clone(), read_ns);
+                one = self.time(clock, &interruptions, first, items, read_ns);
             }
             let (Some((one_ns, one)), Some((other_ns, other))) = (one, other) else { continue };
             let pair = (one_ns, other_ns);
@@ -125,9 +126,10 @@ impl Course<'_> {
         interruptions: &Interruptions,
         subject: &mut dyn Subject,
         items: Range<usize>,
+        read_ns: f64,
     ) -> Option<(f64, bool)> {
         let before = interruptions.so_far();
-        let (mut took_ns, mut count) = (0, 0);
+        let (mut took_ns, mut count) = (0.0, 0);
         let mut at = items.start;
         while at < items.end {
             let is_timed = self.is_timed(at);
@@ -141,10 +143,11 @@ impl Course<'_> {
             count += run.len();
             let began = clock.now();
             subject.take(run);
-            took_ns += (clock.now() - began).nanos();
+            // A run of items holds one read of the clock, half of it before and half behind.
+            took_ns += (clock.now() - began).nanos() as f64 - read_ns;
         }
         let is_undisturbed = interruptions.so_far() == before;
-        (count > 0).then(|| (took_ns as f64 / count as f64, is_undisturbed))
+        (count > 0).then(|| (took_ns.max(0.1) / count as f64, is_undisturbed))
     }
 
     fn is_timed(&self, item: usize) -> bool {

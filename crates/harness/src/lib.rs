@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod allocations;
+mod base;
 mod beside;
 mod book;
 mod cold;
@@ -23,6 +24,7 @@ pub mod handoff;
 pub mod host;
 mod html;
 mod inference;
+mod markdown;
 mod messages;
 mod pipeline;
 mod recorded;
@@ -109,6 +111,11 @@ impl Stage {
             Self::Pipeline => "pipeline",
             Self::Replay => "replay",
         }
+    }
+
+    /// Measures the harness itself: what every other row holds besides.
+    pub fn base(bench: &Bench<'_>, results: &mut Results) {
+        base::run(bench, results);
     }
 
     /// Measures it.

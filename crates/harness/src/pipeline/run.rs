@@ -49,7 +49,7 @@ impl MarketSink for Sink {
     fn frame(&mut self, frame: &FeatureFrame) {
         self.frames += 1;
         let Some(decision) = &mut self.decision else { return };
-        let scored = decision.step(frame, self.clock.now());
+        let scored = decision.step(frame, frame.framed_mono());
         let Some(signal) = scored.signal else { return };
         if self.queue.push(signal).is_err() {
             // The writer, which is this thread between two messages, is far behind.
