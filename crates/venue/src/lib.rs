@@ -22,6 +22,9 @@
 //! It also has the other half of the talk, what a client says to a venue: [`Dialect`] has the
 //! texts and paths, [`Terms`] the addresses and limits.
 //!
+//! Frames laid out as their venue lays them out are read by their bytes (`fast.rs` of each venue,
+//! with `cursor`, `units` and `lanes`); all others by sonic-rs, which decides what is an error.
+//!
 //! What it refuses to do: guess. A message that breaks the venue's sequence is not applied, a
 //! message of an unknown type is counted and skipped, a number that is not exact is an error.
 #![deny(unsafe_code)]

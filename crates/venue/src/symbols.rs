@@ -15,24 +15,25 @@ pub(crate) struct Symbols {
 /// The bytes of a short symbol and how many they are: padding alone would make `A` and `A\0` one.
 type Key = (u128, usize);
 
+/// Put together from words that overlap, in registers: a copy to the stack would have to be stored
+/// before it could be loaded.
+#[inline(always)]
 fn key(symbol: &[u8]) -> Option<Key> {
-    let mut bytes = [0; 16];
-    // Two overlapping words, where there are as many bytes, spare a call to copy a few.
-    match symbol.len() {
-        length @ 8..=16 => {
-            let (first, last) = (symbol.first_chunk::<8>()?, symbol.last_chunk::<8>()?);
-            bytes[length - 8..length].copy_from_slice(last);
-            bytes[..8].copy_from_slice(first);
+    let eight = |chunk: Option<&[u8; 8]>| chunk.map(|chunk| u64::from_le_bytes(*chunk));
+    let four = |chunk: Option<&[u8; 4]>| chunk.map(|chunk| u64::from(u32::from_le_bytes(*chunk)));
+    let length = symbol.len();
+    let (low, high) = match length {
+        9..=16 => {
+            (eight(symbol.first_chunk())?, eight(symbol.last_chunk())? >> (8 * (16 - length)))
         }
-        length @ 4..8 => {
-            let (first, last) = (symbol.first_chunk::<4>()?, symbol.last_chunk::<4>()?);
-            bytes[length - 4..length].copy_from_slice(last);
-            bytes[..4].copy_from_slice(first);
+        4..=8 => {
+            let last = four(symbol.last_chunk())? << (8 * (length - 4));
+            (four(symbol.first_chunk())? | last, 0)
         }
-        length @ 0..4 => bytes[..length].copy_from_slice(symbol),
+        0..=3 => (symbol.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
         _ => return None,
-    }
-    Some((u128::from_le_bytes(bytes), symbol.len()))
+    };
+    Some((u128::from(high) << 64 | u128::from(low), length))
 }
 
 impl Symbols {

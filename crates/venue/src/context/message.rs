@@ -94,7 +94,10 @@ impl Message<'_> {
             return None;
         }
         let price = self.units.price.layout.read(bytes, price)?;
-        Some((price, self.units.qty.layout.read(bytes, qty)?))
+        // Deletions are mostly so written, however other quantities are.
+        let is_zero = qty.end == qty.start + 1 && bytes.get(qty.start) == Some(&b'0');
+        let qty = if is_zero { 0 } else { self.units.qty.layout.read(bytes, qty)? };
+        Some((price, qty))
     }
 
     /// The decimals that prices and quantities showed last.
