@@ -3,7 +3,8 @@
     pipeline.py replay MESSAGES MODEL TICK [--inline]    a recording, timed
     pipeline.py client WS REST SYMBOL TICK MODEL         a WebSocket server, timed
 
-Either prints one JSON object. MESSAGES has a line a message: receive time, `frame` or `snapshot`,
+`replay` makes a pass for each line on stdin and prints a JSON line for it; `client` prints one JSON
+object at the end. MESSAGES has a line a message: receive time, `frame` or `snapshot`,
 and the text, separated by blanks.
 """
 
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import sys
 import time
 import urllib.request
 
@@ -122,6 +124,13 @@ def replay(arguments):
     with open(arguments.messages, encoding="utf-8") as file:
         messages = [line.rstrip("\n").split(" ", 2) for line in file]
     messages = [(int(at), kind == "snapshot", text) for at, kind, text in messages]
+    # A pass for each line on stdin, so that whoever asks can do something else in between.
+    for _ in sys.stdin:
+        report = one_pass(arguments, messages)
+        print(json.dumps(report), flush=True)
+
+
+def one_pass(arguments, messages):
     market = Market(arguments.tick)
     if arguments.inline:
         scorer = Scorer(arguments.model)
@@ -144,16 +153,12 @@ def replay(arguments):
     nanos = time.perf_counter_ns() - begun
     if not arguments.inline:
         process.join()
-    print(
-        json.dumps(
-            {
-                "messages": len(messages),
-                "us_per_message": nanos / 1e3 / len(messages),
-                "outcome": market.outcome(),
-                "scores": scores,
-            }
-        )
-    )
+    return {
+        "messages": len(messages),
+        "us_per_message": nanos / 1e3 / len(messages),
+        "outcome": market.outcome(),
+        "scores": scores,
+    }
 
 
 async def client(arguments):

@@ -70,12 +70,6 @@ pub fn half_round_trips<const N: usize>(carrier: Carrier, batches: usize) -> Res
     }
 }
 
-/// The median of many.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// Here to there through one channel, back through another. `push` copies a payload in, `pop`
 /// copies one out if there is one.
 fn ping_pong<const N: usize, Push, Pop>(

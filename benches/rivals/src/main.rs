@@ -1,1 +1,160 @@
-fn main() {}
+//! Tickhawk beside what a user could pick instead, on one recording, with results checked equal.
+//!
+//!     cargo run --release --manifest-path benches/rivals/Cargo.toml -- --json rivals.json
+
+mod barter;
+mod compare;
+mod forest;
+mod hft;
+mod hop;
+mod measure;
+mod naive;
+mod nautilus;
+mod ours;
+mod outcome;
+mod python;
+mod recording;
+mod simd;
+mod tract;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use compare::Bench;
+use measure::Results;
+use python::Python;
+use recording::Recording;
+use std::{fs, path::PathBuf};
+use tickhawk_engine::{allowed_cores, pin_to_core};
+use tickhawk_inference::{Runtime, RuntimeOptions};
+use tickhawk_latency::Clock;
+
+/// As `tickhawk live` and `replay` allocate.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The score at which a decision is taken, and below which it is left: Tickhawk's defaults.
+pub const ENTER: f32 = 0.2;
+/// See [`ENTER`].
+pub const EXIT: f32 = 0.05;
+
+/// What can be compared.
+const STAGES: [&str; 8] =
+    ["update", "level", "event-loop", "hop", "network", "replay", "forest", "python"];
+
+/// Tickhawk beside its rivals.
+#[derive(Parser)]
+struct Args {
+    /// Recordings of one Binance USD-M instrument [default: the bundled one].
+    files: Vec<PathBuf>,
+    /// The model [default: the bundled network].
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// Only these: update, level, event-loop, hop, network, replay, forest, python.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Pairs of blocks a comparison rests on.
+    #[arg(long, default_value_t = 300)]
+    pairs: usize,
+    /// Check that all come to the same, and time nothing.
+    #[arg(long)]
+    check: bool,
+    /// Where the JSON report goes.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some(unknown) = args.only.iter().find(|name| !STAGES.contains(&name.as_str())) {
+        bail!("`{unknown}` is none of {}", STAGES.join(", "));
+    }
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let files = match args.files.is_empty() {
+        true => vec![root.join("replay-data/binance-futures.jsonl.zst")],
+        false => args.files,
+    };
+    let model = args.model.unwrap_or_else(|| root.join("models/mlp/1/model.onnx"));
+    let model = model.canonicalize().with_context(|| format!("`{}`", model.display()))?;
+    // `ort`'s sessions need a library that is loaded; before pinning, since its threads inherit that.
+    Runtime::load(&RuntimeOptions::default())?;
+    let recording = Recording::load(&files)?;
+    eprintln!(
+        "{}: {} messages, {} bytes, of them {} of depth",
+        recording.symbol,
+        recording.received.len(),
+        recording.bytes(),
+        recording.depth.len()
+    );
+    let outcome = compare::check_update(&recording)?;
+    eprintln!("all books agree: {outcome:?}");
+    let scores = compare::check_replay(&recording, &model)?;
+    eprintln!("all pipelines agree: {scores:?}");
+    if args.check {
+        return Ok(());
+    }
+    let bench =
+        Bench { recording: &recording, model: &model, clock: Clock::new(), pairs: args.pairs };
+    let mut results = Results::default();
+    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    for stage in STAGES.into_iter().filter(|stage| wanted(stage)) {
+        eprintln!("{stage}");
+        run(stage, &bench, &mut results)?;
+    }
+    print(&results);
+    if let Some(path) = &args.json {
+        fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
+    }
+    Ok(())
+}
+
+fn run(stage: &str, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
+    match stage {
+        "hop" => return compare::hop(bench, results),
+        "python" => return python::replay(bench, &prepare()?, results),
+        _ => {}
+    }
+    // A thread of its own, pinned: what comes after it is not.
+    let core = allowed_cores().last().copied();
+    let python = (stage == "forest").then(prepare).transpose()?;
+    std::thread::scope(|scope| {
+        let measured = scope.spawn(|| {
+            if let Some(failure) = core.and_then(|core| pin_to_core(core).err()) {
+                eprintln!("not pinned: {failure}");
+            }
+            match (stage, &python) {
+                ("update", _) => compare::update(bench, results),
+                ("level", _) => compare::level(bench, results),
+                ("event-loop", _) => compare::event_loop(bench, results),
+                ("network", _) => compare::network(bench, results),
+                ("replay", _) => compare::replay(bench, results),
+                ("forest", Some(python)) => forest::run(bench, python, results),
+                _ => bail!("no stage `{stage}`"),
+            }
+        });
+        measured.join().expect("a measurement does not panic")
+    })
+}
+
+/// The Python environment, beside what was built.
+fn prepare() -> Result<Python> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("no folder")?.join("rivals-python");
+    fs::create_dir_all(&folder)?;
+    Python::prepare(&folder)
+}
+
+fn print(results: &Results) {
+    for row in &results.rows {
+        let [low, high] = row.interval;
+        println!("{:<56} {:>12.1} ns a {} [{low:.1}, {high:.1}]", row.name, row.ns, row.per);
+    }
+    for goal in &results.goals {
+        let ([low, high], bound) = (goal.interval, goal.bound.replace('_', " "));
+        let word = if goal.met { "met" } else { "NOT MET" };
+        println!(
+            "{:<24} {:>9.4} [{low:.4}, {high:.4}], {bound} {}: {word}; {}",
+            goal.id, goal.value, goal.goal, goal.what
+        );
+    }
+    results.notes.iter().for_each(|note| println!("{note}"));
+}

@@ -154,6 +154,13 @@ impl<W: Write> Scorer<W> {
         Ok(())
     }
 
+    /// The model alone.
+    pub fn probabilities(&mut self, row: &[f32]) -> Result<Vec<f32>> {
+        let input = Tensor::from_array(([1, row.len()], row.to_vec()))?;
+        let outputs = self.session.run(ort::inputs![input])?;
+        Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
+    }
+
     /// What the signals came to.
     pub fn scores(&self) -> Scores {
         self.scores
