@@ -31,6 +31,7 @@ class Market:
         self.seen = np.zeros(self.features.COUNT, dtype=bool)
         self.messages = 0
         self.obi_sum = 0.0
+        self.exchange_ms = 0
 
     def on_snapshot(self, at, body):
         waiting = self.book.snapshot(json.loads(body))
@@ -44,6 +45,7 @@ class Market:
         message = json.loads(text)
         stream = message.get("stream", "")
         if "@depth" in stream:
+            self.exchange_ms = message["data"]["T"]
             if self.book.update(message["data"]):
                 self.applied(at)
                 return self.row(at)
@@ -165,31 +167,28 @@ async def client(arguments):
     import websockets
 
     process, rows, results = start_worker(arguments.model)
-    market, sent = Market(arguments.tick), {}
+    market = Market(arguments.tick)
     name = arguments.symbol.lower()
     streams = f"{name}@depth@0ms/{name}@bookTicker/{name}@trade"
-    asked = False
     async with websockets.connect(f"{arguments.ws}/stream?streams={streams}") as socket:
         try:
             async for text in socket:
                 at = time.time_ns()
                 row = market.on_message(at, text)
                 if row is not None:
-                    rows.put((at, row))
-                if "@depth" in text[:60]:
-                    sent[at] = json.loads(text)["data"]["T"]
-                    if not asked:
-                        asked = True
-                        url = f"{arguments.rest}/fapi/v1/depth?symbol={arguments.symbol}&limit=1000"
-                        read = lambda: urllib.request.urlopen(url).read()
-                        body = await asyncio.to_thread(read)
-                        market.on_snapshot(time.time_ns(), body)
+                    rows.put(((market.exchange_ms, at), row))
+                elif market.exchange_ms and market.book.last_id is None:
+                    url = f"{arguments.rest}/fapi/v1/depth?symbol={arguments.symbol}&limit=1000"
+                    read = lambda: urllib.request.urlopen(url).read()
+                    body = await asyncio.to_thread(read)
+                    market.on_snapshot(time.time_ns(), body)
         except websockets.ConnectionClosed:
             pass
     rows.put(None)
     scores, times = results.get()
     process.join()
-    ways = [[sent[at], at, done] for at, done in times if at in sent]
+    # Exchange time in ms; received and signalled in ns since 1970.
+    ways = [[exchange_ms, at, done] for (exchange_ms, at), done in times]
     print(json.dumps({"scores": scores, "ways": ways}))
 
 

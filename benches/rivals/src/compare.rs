@@ -1,18 +1,20 @@
 //! Tickhawk beside each rival: one message, one level, one hop, one run of a model, a recording.
 
 use crate::{
-    barter, hft,
+    barter,
+    decoded::Decoded,
+    hft,
     hop::{Carrier, half_round_trips},
-    measure::{Beside, Course, Estimate, Goal, Player, Results, Row, Subject, median},
+    measure::{Beside, Course, Estimate, Goal, PAIRS_MIN, Player, Results, Row, Subject, median},
     naive, nautilus,
-    ours::{OurEngine, OurLevels, OurUpdate, Scores, best},
+    ours::{OurEngine, OurLevels, OurUpdate, Scores, best, native},
     outcome::Outcome,
     recording::Recording,
     simd, tract,
 };
 use anyhow::{Result, ensure};
 use std::path::Path;
-use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_inference::Model;
 use tickhawk_latency::Clock;
 use tickhawk_market::Side;
 
@@ -207,30 +209,40 @@ fn check_levels(
     outcome.check("tickhawk's book alone", &Outcome { bid, ask, ..outcome })
 }
 
-/// hftbacktest's event loop, events a second.
+/// Tickhawk's book and features from the decoded form beside hftbacktest's event loop, each over the
+/// whole recording.
 pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let (scale, messages) = bench.recording.book_messages()?;
     let levels = hft::levels(scale, &messages);
     let events = hft::events(bench.recording, &levels)?;
-    let mut samples = Vec::new();
+    let decoded = Decoded::new(bench.recording)?;
+    let (passed, count) = (decoded.pass(), events.len() as f64);
+    ensure!(passed.events == events.len() as u64, "{passed:?} beside {count} events");
     let outcome = check_update(bench.recording)?;
-    for _ in 0..bench.pairs.min(60) {
+    let mut beside = Beside { first_ns: vec![], second_ns: vec![], dropped: 0 };
+    for _ in 0..bench.pairs.clamp(PAIRS_MIN, 100) {
         let mut backtest = hft::Loop::new(bench.recording, &events)?;
         let began = bench.clock.now();
         backtest.run()?;
-        samples.push((bench.clock.now() - began).nanos() as f64 / events.len() as f64);
+        let theirs = bench.clock.now();
+        ensure!(decoded.pass() == passed, "two passes differ");
+        let ours = bench.clock.now();
+        beside.first_ns.push((theirs - began).nanos() as f64 / count);
+        beside.second_ns.push((ours - theirs).nanos() as f64 / count);
         let found = backtest.outcome();
         let found = Outcome { messages: outcome.messages, obi_sum: outcome.obi_sum, ..found };
         outcome.check("hftbacktest's loop", &found)?;
     }
-    results.rows.push(Row::new(
-        "replay/hftbacktest-event-loop",
-        "event",
-        events.len() as u64,
-        &samples,
+    let what =
+        "events, hftbacktest's loop over Tickhawk's book and 32 features, decoded beforehand";
+    results.goals.push(Goal::at_least("replay-vs-hftbacktest", beside.ratio(), 3.0, what));
+    let names = ["replay/hftbacktest-event-loop", "replay/tickhawk-decoded"].map(str::to_owned);
+    results.rows.extend(beside.rows(names, "event", events.len()));
+    let per_second = 1e9 / median(&beside.second_ns);
+    let theirs_per_second = 1e9 / median(&beside.first_ns);
+    results.notes.push(format!(
+        "events a second: hftbacktest {theirs_per_second:.0}, Tickhawk with features {per_second:.0}"
     ));
-    let per_second = 1e9 / median(&samples);
-    results.notes.push(format!("hftbacktest's event loop: {per_second:.0} events a second"));
     Ok(())
 }
 
@@ -264,7 +276,8 @@ pub fn hop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
             }
             let beside = Beside { first_ns: ours, second_ns: theirs, dropped: 0 };
             let what = "half a round trip of 256 bytes between two cores, p50, over rtrb's";
-            let goal = (rival == Carrier::Rtrb && words == 32).then_some(("hop-vs-rtrb", 0.85, what));
+            let goal =
+                (rival == Carrier::Rtrb && words == 32).then_some(("hop-vs-rtrb", 0.85, what));
             bench.add(results, &beside, (&case, "hop", rival.name()), 64, goal);
         }
     }
@@ -274,7 +287,7 @@ pub fn hop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
 /// The bundled network on tract, and on `ort` with its defaults.
 pub fn network(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let rows = feature_rows(bench.recording)?;
-    let mut ours = Model::load(bench.model, &RuntimeOptions::default())?;
+    let mut ours = Model::load(bench.model, &native())?;
     let mut tract = tract::Network::load(bench.model, rows[0].len())?;
     for row in &rows {
         let (one, other) = (ours.run(row)?, tract.run(row)?);
@@ -323,7 +336,7 @@ pub fn check_replay(recording: &Recording, model: &Path) -> Result<Scores> {
     let mut ours = OurEngine::new(model, std::io::sink())?;
     let mut naive = naive::Inline::new(recording, model, std::io::sink())?;
     let mut threaded =
-        naive::Threaded::new(recording.tick_size, model, std::io::sink(), |_| ())?;
+        naive::Threaded::new(recording.tick_size, model, std::io::sink(), |_, _| ())?;
     for received in &recording.received {
         ours.on_received(received);
         naive.on_received(received)?;

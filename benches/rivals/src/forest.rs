@@ -3,6 +3,7 @@
 use crate::{
     compare::Bench,
     measure::{Course, Estimate, Goal, Player, Results, median},
+    ours::native,
     python::Python,
 };
 use anyhow::{Context, Result, ensure};
@@ -13,7 +14,7 @@ use std::{
     process::Command,
 };
 use tickhawk_feature::default_features;
-use tickhawk_inference::{Engine, Model, RuntimeOptions};
+use tickhawk_inference::Model;
 
 /// Rows that are cycled through: so many that no branch predictor knows them by heart.
 const ROWS: usize = 4_096;
@@ -51,8 +52,7 @@ impl<F: Copy + Default> Lleaves<F> {
 pub fn run(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Result<()> {
     let folder = python.folder().join("forest");
     python.forest(&folder, &serde_json::to_string(default_features())?)?;
-    let options = RuntimeOptions { engine: Engine::Native, ..RuntimeOptions::default() };
-    let mut ours = Model::load(folder.join("forest.onnx"), &options)?;
+    let mut ours = Model::load(folder.join("forest.onnx"), &native())?;
     let fp64 = Lleaves::<f64>::load(&link(&folder, "fp64")?)?;
     let fp32 = Lleaves::<f32>::load(&link(&folder, "fp32")?)?;
     let columns = default_features().len();
@@ -72,8 +72,10 @@ pub fn run(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Result<
         || (),
         |(), item| drop(std::hint::black_box(ours.borrow_mut().run(&rows[item]))),
     );
-    let mut wider = Player::new(|| (), |(), item| drop(std::hint::black_box(fp64.run(&wide[item]))));
-    let mut narrow = Player::new(|| (), |(), item| drop(std::hint::black_box(fp32.run(&rows[item]))));
+    let mut wider =
+        Player::new(|| (), |(), item| drop(std::hint::black_box(fp64.run(&wide[item]))));
+    let mut narrow =
+        Player::new(|| (), |(), item| drop(std::hint::black_box(fp32.run(&rows[item]))));
     let mut fastest: Option<(Estimate, f64, &str)> = None;
     for name in ["lleaves-fp64", "lleaves-fp32"] {
         let beside = match name {

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::Outcome,
-    recording::{Recording, Received},
+    recording::{Received, Recording},
 };
 use anyhow::{Context, Result, anyhow};
 use hftbacktest::{

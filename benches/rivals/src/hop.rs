@@ -155,8 +155,8 @@ fn handoff<const N: usize>()
     (push, pop)
 }
 
-fn rtrb<const N: usize>()
--> (impl FnMut(&[u64; N]) + Send, impl FnMut(&mut [u64; N]) -> bool + Send) {
+fn rtrb<const N: usize>() -> (impl FnMut(&[u64; N]) + Send, impl FnMut(&mut [u64; N]) -> bool + Send)
+{
     let (mut producer, mut consumer) = rtrb::RingBuffer::<[u64; N]>::new(SLOTS);
     let push = move |payload: &[u64; N]| producer.push(*payload).expect("one is under way");
     let pop = move |payload: &mut [u64; N]| match consumer.pop() {

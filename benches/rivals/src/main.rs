@@ -4,6 +4,7 @@
 
 mod barter;
 mod compare;
+mod decoded;
 mod forest;
 mod hft;
 mod hop;
@@ -18,9 +19,10 @@ mod simd;
 mod tract;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use compare::Bench;
 use measure::Results;
+use naive::client::Endpoint;
 use python::Python;
 use recording::Recording;
 use std::{fs, path::PathBuf};
@@ -44,8 +46,12 @@ const STAGES: [&str; 8] =
 /// Tickhawk beside its rivals.
 #[derive(Parser)]
 struct Args {
-    /// Recordings of one Binance USD-M instrument [default: the bundled one].
-    files: Vec<PathBuf>,
+    /// What else this program does.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A recording of one Binance USD-M instrument, in files [default: the bundled one].
+    #[arg(long)]
+    recording: Vec<PathBuf>,
     /// The model [default: the bundled network].
     #[arg(long)]
     model: Option<PathBuf>,
@@ -63,20 +69,50 @@ struct Args {
     json: Option<PathBuf>,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// The naive pipeline as a client of a WebSocket server, such as `tickhawk serve`; prints each
+    /// signal's way as JSON.
+    Client {
+        /// `ws://host:port`.
+        ws: String,
+        /// `http://host:port`.
+        rest: String,
+        /// The instrument, in the venue's spelling.
+        symbol: String,
+        /// Its tick.
+        tick_size: f64,
+    },
+    /// Prints where Tickhawk's ONNX Runtime is.
+    #[command(hide = true)]
+    Library,
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     if let Some(unknown) = args.only.iter().find(|name| !STAGES.contains(&name.as_str())) {
         bail!("`{unknown}` is none of {}", STAGES.join(", "));
     }
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let files = match args.files.is_empty() {
+    let files = match args.recording.is_empty() {
         true => vec![root.join("replay-data/binance-futures.jsonl.zst")],
-        false => args.files,
+        false => args.recording,
     };
     let model = args.model.unwrap_or_else(|| root.join("models/mlp/1/model.onnx"));
     let model = model.canonicalize().with_context(|| format!("`{}`", model.display()))?;
-    // `ort`'s sessions need a library that is loaded; before pinning, since its threads inherit that.
-    Runtime::load(&RuntimeOptions::default())?;
+    if let Some(Command::Library) = args.command {
+        println!("{}", Runtime::load(&RuntimeOptions::default())?.path().display());
+        return Ok(());
+    }
+    // Before pinning: its threads inherit that.
+    naive::pipeline::start_onnx_runtime(&library()?)?;
+    if let Some(Command::Client { ws, rest, symbol, tick_size }) = &args.command {
+        let endpoint = Endpoint { ws, rest, symbol, tick_size: *tick_size };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ways = runtime.block_on(naive::client::run(&endpoint, &model))?;
+        println!("{}", serde_json::to_string(&ways)?);
+        return Ok(());
+    }
     let recording = Recording::load(&files)?;
     eprintln!(
         "{}: {} messages, {} bytes, of them {} of depth",
@@ -133,6 +169,16 @@ fn run(stage: &str, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         });
         measured.join().expect("a measurement does not panic")
     })
+}
+
+/// Tickhawk's ONNX Runtime, for `ort` to load. A process has one environment of it, and here that is
+/// the rival's: so another process asks.
+fn library() -> Result<PathBuf> {
+    let asked = std::process::Command::new(std::env::current_exe()?).arg("library").output()?;
+    if !asked.status.success() {
+        bail!("no ONNX Runtime: {}", String::from_utf8_lossy(&asked.stderr));
+    }
+    Ok(String::from_utf8(asked.stdout)?.trim().into())
 }
 
 /// The Python environment, beside what was built.

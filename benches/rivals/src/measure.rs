@@ -70,7 +70,12 @@ pub struct Beside {
 
 impl Course {
     /// Leads both through the items until enough pairs of blocks count.
-    pub fn beside(self, clock: &Clock, first: &mut dyn Subject, second: &mut dyn Subject) -> Beside {
+    pub fn beside(
+        self,
+        clock: &Clock,
+        first: &mut dyn Subject,
+        second: &mut dyn Subject,
+    ) -> Beside {
         let schedule = File::open("/proc/thread-self/schedstat").ok();
         let mut beside = Beside { first_ns: vec![], second_ns: vec![], dropped: 0 };
         let (mut at, mut random) = (self.items, 0x9e37_79b9_7f4a_7c15u64);

@@ -65,7 +65,8 @@ impl Update {
         let snapshot: Snapshot = serde_json::from_str(&recording.snapshot)?;
         let id = InstrumentId::from(format!("{}-PERP.BINANCE", recording.symbol).as_str());
         let book = OrderBook::new(id, BookType::L2_MBP);
-        let decimals = |step: f64| (0..9).find(|n| step * 10f64.powi(*n) > 0.999).unwrap_or(9) as u8;
+        let decimals =
+            |step: f64| (0..9).find(|n| step * 10f64.powi(*n) > 0.999).unwrap_or(9) as u8;
         let precision = (decimals(recording.tick_size), decimals(recording.lot_size));
         let outcome = Outcome::default();
         let mut this = Self { parse, id, precision, book, last_id: None, outcome };

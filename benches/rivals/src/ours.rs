@@ -11,7 +11,7 @@ use tickhawk_engine::{
     DecisionStage, Inline, Listener, MarketOptions, MarketStage, Notice, Record,
 };
 use tickhawk_feature::FeaturePlan;
-use tickhawk_inference::{Model, RuntimeOptions};
+use tickhawk_inference::{Engine, Model, RuntimeOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::{BookUpdate, Change, Level, Scale, Side, Update, Updates};
 use tickhawk_signal::{Policy, Signal, SignalLine};
@@ -128,8 +128,7 @@ pub struct OurEngine<W> {
 impl<W: Write> OurEngine<W> {
     /// Both stages, as `tickhawk replay` makes them.
     pub fn new(model: &Path, out: W) -> Result<Self> {
-        let model = Model::load(model, &RuntimeOptions::default())?;
-        ensure!(model.engine_kind().to_string() == "native", "the model is not run natively");
+        let model = Model::load(model, &native())?;
         let contract = model.contract();
         let plan = FeaturePlan::compile(contract.features(), Default::default())?;
         let tick_size = contract.tick_size();
@@ -141,7 +140,8 @@ impl<W: Write> OurEngine<W> {
         let clock = Clock::new();
         let market = MarketStage::new(options, plan, clock.clone());
         let policy = Policy::new(crate::ENTER, crate::EXIT)?;
-        let lines = Lines { out, line: Vec::new(), symbols: Vec::new(), scores: Scores::default(), schema };
+        let lines =
+            Lines { out, line: Vec::new(), symbols: Vec::new(), scores: Scores::default(), schema };
         Ok(Self { inline: Inline::new(market, DecisionStage::new(model, policy, clock)), lines })
     }
 
@@ -206,4 +206,9 @@ impl<W: Write> Listener for Lines<W> {
             self.symbols.push(symbol);
         }
     }
+}
+
+/// Without ONNX Runtime: the process has one environment of it, and that is the rival's.
+pub fn native() -> RuntimeOptions {
+    RuntimeOptions { engine: Engine::Native, ..RuntimeOptions::default() }
 }

@@ -3,9 +3,7 @@
 use super::Threaded;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
-use serde::Deserialize;
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex},
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -29,7 +27,7 @@ pub struct Endpoint<'a> {
 }
 
 /// One signal's way, in nanoseconds since the Unix epoch by this host's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Way {
     /// Exchange time of the message, by which it is known again.
     pub exchange_ms: u64,
@@ -39,60 +37,35 @@ pub struct Way {
     pub signalled: u64,
 }
 
-#[derive(Deserialize)]
-struct Exchange<'a> {
-    #[serde(borrow)]
-    stream: &'a str,
-    data: ExchangeTime,
-}
-
-#[derive(Deserialize)]
-struct ExchangeTime {
-    #[serde(rename = "T")]
-    time_ms: Option<u64>,
-}
-
 /// Connects, scores until the server closes, and tells each signal's way.
 pub async fn run(endpoint: &Endpoint<'_>, model: &Path) -> Result<Vec<Way>> {
     let lower = endpoint.symbol.to_lowercase();
     let path = format!("/stream?streams={lower}@depth@0ms/{lower}@bookTicker/{lower}@trade");
     let (mut socket, _) = connect_async(format!("{}{path}", endpoint.ws)).await?;
-    let ways: Arc<Mutex<Vec<(u64, u64)>>> = Arc::default();
+    let ways: Arc<Mutex<Vec<Way>>> = Arc::default();
     let scored = {
         let ways = ways.clone();
-        move |at| ways.lock().expect("nobody panics").push((at, unix_nanos()))
+        move |exchange_ms, received| {
+            let way = Way { exchange_ms, received, signalled: unix_nanos() };
+            ways.lock().expect("nobody panics").push(way);
+        }
     };
     let mut pipeline = Threaded::new(endpoint.tick_size, model, std::io::sink(), scored)?;
-    let mut sent: HashMap<u64, u64> = HashMap::new();
-    let mut asked = false;
     while let Some(message) = socket.next().await {
-        let bytes = match message {
+        let text = match message {
             Ok(Message::Text(text)) => text,
             Ok(Message::Close(_)) | Err(_) => break,
             Ok(_) => continue,
         };
-        let at = unix_nanos();
-        pipeline.on_message(at, bytes.as_bytes())?;
-        // What identifies the message is read after it went through.
-        if let Ok(Exchange { stream, data }) = serde_json::from_str(&bytes)
-            && stream.contains("@depth")
-        {
-            sent.insert(at, data.time_ms.unwrap_or(0));
-            if !asked {
-                asked = true;
-                let target = format!("/fapi/v1/depth?symbol={}&limit=1000", endpoint.symbol);
-                let body = get(endpoint.rest, &target).await?;
-                pipeline.on_snapshot(unix_nanos(), &body)?;
-            }
+        pipeline.on_message(unix_nanos(), text.as_bytes())?;
+        if pipeline.wants_snapshot() {
+            let target = format!("/fapi/v1/depth?symbol={}&limit=1000", endpoint.symbol);
+            let body = get(endpoint.rest, &target).await?;
+            pipeline.on_snapshot(unix_nanos(), &body)?;
         }
     }
     pipeline.finish()?;
-    let ways = std::mem::take(&mut *ways.lock().expect("nobody panics"));
-    let way = |(received, signalled): (u64, u64)| {
-        let exchange_ms = *sent.get(&received)?;
-        Some(Way { exchange_ms, received, signalled })
-    };
-    Ok(ways.into_iter().filter_map(way).collect())
+    Ok(std::mem::take(&mut *ways.lock().expect("nobody panics")))
 }
 
 /// Now, by the clock that every process of this host shares; the monotonic one moves it on.

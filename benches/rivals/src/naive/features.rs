@@ -73,9 +73,10 @@ impl Features {
         let sum = |side: &[(f64, f64)], levels: usize| -> f64 {
             side.iter().take(levels).map(|level| level.1).sum()
         };
-        let flow = self.books.back().map(|before| {
-            std::array::from_fn(|level| flow(before, &bids, &asks, level))
-        });
+        let flow = self
+            .books
+            .back()
+            .map(|before| std::array::from_fn(|level| flow(before, &bids, &asks, level)));
         let (obi_5, queue) = (obi(sum(&bids, 5), sum(&asks, 5)), obi(sum(&bids, 1), sum(&asks, 1)));
         if self.book_count == 0 {
             self.first_book = at;

@@ -9,13 +9,13 @@ use crate::{
     ours::Scores,
     recording::{Received, Recording},
 };
-use anyhow::{Result, anyhow};
-use ort::{session::Session, value::Tensor};
+use anyhow::{Context, Result, anyhow};
+use ort::{environment::Environment, session::Session, value::Tensor};
 use serde::Serialize;
 use std::{
     io::Write,
     path::Path,
-    sync::mpsc,
+    sync::{OnceLock, mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -25,6 +25,7 @@ pub struct Market {
     features: Features,
     /// Which features have had a value.
     seen: [bool; COUNT],
+    exchange_ms: u64,
 }
 
 /// What goes to the model.
@@ -32,6 +33,8 @@ pub struct Market {
 pub struct Frame {
     /// Receive time.
     pub at: u64,
+    /// Exchange time of the last book message, ms.
+    pub exchange_ms: u64,
     /// Mid.
     pub mid: f64,
     /// Features without a value are zero.
@@ -41,7 +44,8 @@ pub struct Frame {
 impl Market {
     /// Before the snapshot.
     pub fn new(tick_size: f64) -> Self {
-        Self { book: Book::default(), features: Features::new(tick_size), seen: [false; COUNT] }
+        let features = Features::new(tick_size);
+        Self { book: Book::default(), features, seen: [false; COUNT], exchange_ms: 0 }
     }
 
     /// The snapshot came.
@@ -61,6 +65,7 @@ impl Market {
     pub fn on_message(&mut self, at: u64, frame: &[u8]) -> Result<Option<Frame>> {
         match message::parse(frame)? {
             Event::Depth(update) => {
+                self.exchange_ms = update.time_ms;
                 if self.book.update(update)? {
                     self.features.on_book(at, &self.book);
                     return Ok(self.frame(at));
@@ -70,6 +75,11 @@ impl Market {
             Event::Other => {}
         }
         Ok(None)
+    }
+
+    /// Whether diffs have come that wait for a snapshot.
+    pub fn wants_snapshot(&self) -> bool {
+        self.exchange_ms > 0 && !self.book.is_live()
     }
 
     /// As the recording has it.
@@ -95,6 +105,7 @@ impl Market {
         }
         self.seen.iter().all(|seen| *seen).then(|| Frame {
             at,
+            exchange_ms: self.exchange_ms,
             mid: (bid.0 + ask.0) / 2.0,
             values: values.iter().map(|value| value.unwrap_or(0.0) as f32).collect(),
         })
@@ -110,6 +121,15 @@ struct Signal {
     decision: &'static str,
 }
 
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+
+/// Loads the library, once, before any session.
+pub fn start_onnx_runtime(library: &Path) -> Result<()> {
+    let builder = ort::init_from(library).map_err(|error| anyhow!("{error}"))?;
+    let environment = builder.build()?;
+    ENVIRONMENT.set(environment).map_err(|_| anyhow!("it was started before"))
+}
+
 /// Features to signals: the second half.
 pub struct Scorer<W> {
     session: Session,
@@ -121,7 +141,8 @@ pub struct Scorer<W> {
 impl<W: Write> Scorer<W> {
     /// A session with default options.
     pub fn new(model: &Path, out: W) -> Result<Self> {
-        let session = Session::builder()
+        let environment = ENVIRONMENT.get().context("ONNX Runtime was not started")?;
+        let session = Session::builder(environment)
             .and_then(|mut builder| builder.commit_from_file(model))
             .map_err(|error| anyhow!("{error}"))?;
         Ok(Self { session, out, held: "flat", scores: Scores::default() })
@@ -202,20 +223,21 @@ pub struct Threaded {
 }
 
 impl Threaded {
-    /// Starts the inference thread; `scored` hears each frame's receive time once its signal is out.
+    /// Starts the inference thread; `scored` hears each frame's exchange time and receive time once
+    /// its signal is out.
     pub fn new(
         tick_size: f64,
         model: &Path,
         out: impl Write + Send + 'static,
-        mut scored: impl FnMut(u64) + Send + 'static,
+        mut scored: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<Self> {
         let mut scorer = Scorer::new(model, out)?;
         let (frames, receiver) = mpsc::channel::<Frame>();
         let thread = thread::spawn(move || {
             for frame in receiver {
-                let at = frame.at;
+                let (exchange_ms, at) = (frame.exchange_ms, frame.at);
                 scorer.score(frame)?;
-                scored(at);
+                scored(exchange_ms, at);
             }
             Ok(scorer.scores())
         });
@@ -238,6 +260,11 @@ impl Threaded {
     pub fn on_snapshot(&mut self, at: u64, body: &[u8]) -> Result<()> {
         let frame = self.market.on_snapshot(at, body)?;
         self.send(frame)
+    }
+
+    /// Whether diffs have come that wait for a snapshot.
+    pub fn wants_snapshot(&self) -> bool {
+        self.market.wants_snapshot()
     }
 
     fn send(&self, frame: Option<Frame>) -> Result<()> {
