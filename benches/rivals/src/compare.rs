@@ -12,9 +12,9 @@ use crate::{
     recording::Recording,
     simd, tract,
 };
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use std::path::Path;
-use tickhawk_inference::Model;
+use tickhawk_inference::{Model, Output};
 use tickhawk_latency::Clock;
 use tickhawk_market::Side;
 
@@ -32,7 +32,7 @@ pub struct Bench<'a> {
 
 impl Bench<'_> {
     /// Rows of both, and the goal if there is one.
-    fn add(
+    pub fn add(
         &self,
         results: &mut Results,
         beside: &Beside,
@@ -291,9 +291,9 @@ pub fn network(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let mut tract = tract::Network::load(bench.model, rows[0].len())?;
     for row in &rows {
         let (one, other) = (ours.run(row)?, tract.run(row)?);
-        let same = one.probabilities.is_some_and(|ours| {
-            ours.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5)
-        });
+        let Output::Classes { down, flat, up } = one else { bail!("{one:?} is no classes") };
+        let ours = [down, flat, up];
+        let same = ours.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
         ensure!(same, "tract came to {other:?}, not {one:?}");
     }
     let course = Course { items: rows.len(), lead_in: 64, block: 64, pairs: bench.pairs };

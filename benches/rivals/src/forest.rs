@@ -61,7 +61,7 @@ pub fn run(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Result<
         rows.iter().map(|row| row.iter().map(|value| f64::from(*value)).collect()).collect();
     for (row, wide) in rows.iter().zip(&wide) {
         ensure!(row.len() == columns, "a row has another number of columns");
-        let value = ours.run(row)?.score;
+        let value = ours.run(row)?.score();
         for other in [fp64.run(wide) as f32, fp32.run(row)] {
             ensure!((value - other).abs() <= 1e-4 * value.abs().max(1.0), "{other} is not {value}");
         }

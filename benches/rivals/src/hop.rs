@@ -82,11 +82,12 @@ where
 {
     let cores = allowed_cores();
     ensure!(cores.len() >= 2, "a hop needs two cores, here is one");
+    let [near, far] = [cores[0], cores[1]];
     let ((mut ping, mut take_ping), (mut pong, mut take_pong)) = (channel(), channel());
     let rounds = batches * BATCH;
     thread::scope(|scope| {
         let other = scope.spawn(move || {
-            pin_to_core(cores[1])?;
+            pin_to_core(far)?;
             let mut payload = [0; N];
             for _ in 0..rounds {
                 while !take_ping(&mut payload) {
@@ -98,7 +99,7 @@ where
         });
         // A thread of its own: pinning would outlive the measurement.
         let here = scope.spawn(move || {
-            pin_to_core(cores[0])?;
+            pin_to_core(near)?;
             let (mut payload, mut answer) = ([1; N], [0; N]);
             let mut times = Vec::with_capacity(batches);
             for batch in 0..batches {

@@ -81,10 +81,10 @@ impl Course {
         let (mut at, mut random) = (self.items, 0x9e37_79b9_7f4a_7c15u64);
         while beside.first_ns.len() < self.pairs && beside.dropped < 4 * self.pairs {
             if at + self.block > self.items {
-                for subject in [&mut *first, &mut *second] {
-                    subject.restart();
-                    subject.take(0..self.lead_in);
-                }
+                first.restart();
+                first.take(0..self.lead_in);
+                second.restart();
+                second.take(0..self.lead_in);
                 at = self.lead_in;
             }
             let items = at..at + self.block;
@@ -93,7 +93,7 @@ impl Course {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            let mut time = |subject: &mut dyn Subject| {
+            let time = |subject: &mut dyn Subject| {
                 let before = waits(&schedule);
                 let began = clock.now();
                 subject.take(items.clone());

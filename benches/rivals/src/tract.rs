@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, anyhow};
 use std::path::Path;
-use tract_onnx::prelude::*;
+use tract_onnx::{prelude::*, tract_core::model::TypedSimpleState};
 
 /// An optimised plan of batch one, and the state it runs in, kept from run to run.
 pub struct Network {
-    state: SimpleState<TypedFact, Box<dyn TypedOp>>,
+    state: TypedSimpleState,
     features: usize,
 }
 
