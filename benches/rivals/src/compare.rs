@@ -2,7 +2,7 @@
 
 use crate::{
     barter,
-    decoded::Decoded,
+    decoded::{Decoded, Pass},
     hft,
     hop::{Carrier, half_round_trips},
     measure::{Beside, Course, Estimate, Goal, PAIRS_MIN, Player, Results, Row, Subject, median},
@@ -64,7 +64,13 @@ pub fn update(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         let beside = whole.beside(&bench.clock, &mut ours, theirs);
         let what = format!("decode, book and OBI(5) of a message, over {rival}'s");
         let goal = goal.map(|id| (id, 0.06, what.as_str()));
-        bench.add(results, &beside, ("update", "message", rival), whole.block, goal);
+        bench.add(
+            results,
+            &beside,
+            ("update/binance-futures", "message", rival),
+            whole.block,
+            goal,
+        );
     };
     compare(
         "naive",
@@ -154,7 +160,7 @@ pub fn level(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         if fastest.is_none_or(|(_, other, _)| ns < other) {
             fastest = Some((ratio, ns, rival));
         }
-        bench.add(results, &beside, ("level", "level", rival), course.block, None);
+        bench.add(results, &beside, ("level/binance-futures", "level", rival), course.block, None);
     };
     macro_rules! compare {
         ($name:literal, $depth:expr) => {
@@ -216,17 +222,19 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let levels = hft::levels(scale, &messages);
     let events = hft::events(bench.recording, &levels)?;
     let decoded = Decoded::new(bench.recording)?;
-    let (passed, count) = (decoded.pass(), events.len() as f64);
+    let (passed, count) = (Pass::new(&decoded).run(), events.len() as f64);
     ensure!(passed.events == events.len() as u64, "{passed:?} beside {count} events");
     let outcome = check_update(bench.recording)?;
     let mut beside = Beside { first_ns: vec![], second_ns: vec![], dropped: 0 };
     for _ in 0..bench.pairs.clamp(PAIRS_MIN, 100) {
         let mut backtest = hft::Loop::new(bench.recording, &events)?;
+        let mut pass = Pass::new(&decoded);
         let began = bench.clock.now();
         backtest.run()?;
         let theirs = bench.clock.now();
-        ensure!(decoded.pass() == passed, "two passes differ");
+        let again = pass.run();
         let ours = bench.clock.now();
+        ensure!(again == passed, "two passes differ");
         beside.first_ns.push((theirs - began).nanos() as f64 / count);
         beside.second_ns.push((ours - theirs).nanos() as f64 / count);
         let found = backtest.outcome();
@@ -236,7 +244,11 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let what =
         "events, hftbacktest's loop over Tickhawk's book and 32 features, decoded beforehand";
     results.goals.push(Goal::at_least("replay-vs-hftbacktest", beside.ratio(), 3.0, what));
-    let names = ["replay/hftbacktest-event-loop", "replay/tickhawk-decoded"].map(str::to_owned);
+    let names = [
+        "replay/binance-futures/hftbacktest-event-loop",
+        "replay/binance-futures/tickhawk-decoded",
+    ]
+    .map(str::to_owned);
     results.rows.extend(beside.rows(names, "event", events.len()));
     let per_second = 1e9 / median(&beside.second_ns);
     let theirs_per_second = 1e9 / median(&beside.first_ns);
@@ -367,7 +379,8 @@ pub fn replay(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let beside = course.beside(&bench.clock, &mut naive, &mut ours);
     let what = "bytes to written signals on one thread, the naive pipeline over Tickhawk";
     results.goals.push(Goal::at_least("replay-vs-naive", beside.ratio(), 20.0, what));
-    let names = ["replay/naive", "replay/tickhawk-beside-naive"].map(str::to_owned);
+    let names =
+        ["naive", "tickhawk-beside-naive"].map(|one| format!("replay/binance-futures/{one}"));
     results.rows.extend(beside.rows(names, "message", course.block));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Book and features from messages that are decoded already.
 //!
 //! The seam for Tickhawk's decoded form: until it is a file, [`Decoded`] holds what the decoder gave
-//! in memory, and [`Decoded::pass`] is what will read it.
+//! in memory, and [`Pass::run`] is what will read it.
 
 use crate::recording::{CONNECTION, Received, Recording};
 use anyhow::{Context, Result};
@@ -72,18 +72,34 @@ impl Decoded {
         let plan = plan.context("the default features")?;
         Ok(Self { messages, changes, scale, tick: tick.round() as i64, plan })
     }
+}
 
-    /// From an empty book to the end: every message into the book, every book message into the
-    /// features, every frame filled.
-    pub fn pass(&self) -> Passed {
+/// Book and features before a pass, with all the memory they take.
+pub struct Pass<'a> {
+    decoded: &'a Decoded,
+    book: Book,
+    features: FeatureState,
+    top: [Vec<Level>; 2],
+    values: Vec<f32>,
+}
+
+impl<'a> Pass<'a> {
+    /// An empty book.
+    pub fn new(decoded: &'a Decoded) -> Self {
         let mut book = Book::new(BookLimits::default());
-        book.set_scale(self.scale);
-        let mut features = FeatureState::new(&self.plan, self.scale, Some(self.tick));
-        let depth = self.plan.depth();
-        let mut top = [vec![Level::default(); depth], vec![Level::default(); depth]];
-        let mut values = vec![0.0f32; self.plan.count()];
+        book.set_scale(decoded.scale);
+        let features = FeatureState::new(&decoded.plan, decoded.scale, Some(decoded.tick));
+        let depth = decoded.plan.depth();
+        let top = [vec![Level::default(); depth], vec![Level::default(); depth]];
+        Self { decoded, book, features, top, values: vec![0.0; decoded.plan.count()] }
+    }
+
+    /// To the end: every message into the book, every book message into the features, every frame
+    /// filled.
+    pub fn run(&mut self) -> Passed {
+        let Self { decoded, book, features, top: [bids, asks], values } = self;
         let (mut valid, mut passed): (ValidMask, Passed) = ([0; 2], Passed::default());
-        for (at, message) in &self.messages {
+        for (at, message) in &decoded.messages {
             match message {
                 Message::Trade(trade) => {
                     features.on_trade(*at, trade);
@@ -92,12 +108,11 @@ impl Decoded {
                 Message::Book(update) => {
                     let range = update.changes.start as usize..update.changes.end as usize;
                     passed.events += range.len() as u64;
-                    book.apply(update, &self.changes[range]);
-                    let [bids, asks] = &mut top;
+                    book.apply(update, &decoded.changes[range]);
                     let bid_count = book.top(Side::Bid, bids);
                     let ask_count = book.top(Side::Ask, asks);
                     features.on_book(*at, &bids[..bid_count], &asks[..ask_count]);
-                    features.fill(*at, &mut values, &mut valid);
+                    features.fill(*at, values, &mut valid);
                     passed.frames += 1;
                     passed.sum += values.iter().map(|value| f64::from(*value)).sum::<f64>();
                 }

@@ -18,7 +18,7 @@ mod recording;
 mod simd;
 mod tract;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use compare::Bench;
 use measure::Results;
@@ -130,16 +130,20 @@ fn main() -> Result<()> {
     }
     let bench =
         Bench { recording: &recording, model: &model, clock: Clock::new(), pairs: args.pairs };
-    let mut results = Results::default();
+    let (mut results, mut failed) = (Results::default(), false);
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     for stage in STAGES.into_iter().filter(|stage| wanted(stage)) {
         eprintln!("{stage}");
-        run(stage, &bench, &mut results)?;
+        if let Err(error) = run(stage, &bench, &mut results) {
+            failed = true;
+            results.notes.push(format!("{stage} failed: {error:#}"));
+        }
     }
     print(&results);
     if let Some(path) = &args.json {
         fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
     }
+    ensure!(!failed, "not all of it could be measured; see the notes");
     Ok(())
 }
 

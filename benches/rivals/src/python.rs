@@ -132,8 +132,13 @@ pub fn replay(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Resu
             ratios.push(their_ns[their_ns.len() - 1] / our_ns[our_ns.len() - 1]);
         }
         let batch = recording.received.len() as u64;
-        results.rows.push(Row::new(format!("replay/{name}"), "message", batch, &their_ns));
-        let ours = format!("replay/tickhawk-beside-{name}");
+        results.rows.push(Row::new(
+            format!("replay/binance-futures/{name}"),
+            "message",
+            batch,
+            &their_ns,
+        ));
+        let ours = format!("replay/binance-futures/tickhawk-beside-{name}");
         results.rows.push(Row::new(ours, "message", batch, &our_ns));
         let ratio = Estimate::of(&ratios);
         if best.is_none_or(|(least, ..)| ratio.value < least.value) {
