@@ -9,7 +9,7 @@ use crate::{
     naive, nautilus,
     ours::{OurEngine, OurLevels, OurUpdate, Scores, best, native},
     outcome::Outcome,
-    recording::Recording,
+    recording::{BookMessage, Recording},
     simd, tract,
 };
 use anyhow::{Result, bail, ensure};
@@ -192,7 +192,7 @@ fn check_levels(
     recording: &Recording,
     levels: &[Vec<hft::Level>],
     ours: &OurLevels,
-    messages: &[(tickhawk_market::BookUpdate, Vec<tickhawk_market::Change>)],
+    messages: &[BookMessage],
 ) -> Result<()> {
     let outcome = check_update(recording)?;
     macro_rules! check {

@@ -72,10 +72,8 @@ pub fn run(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Result<
         || (),
         |(), item| drop(std::hint::black_box(ours.borrow_mut().run(&rows[item]))),
     );
-    let mut wider =
-        Player::new(|| (), |(), item| drop(std::hint::black_box(fp64.run(&wide[item]))));
-    let mut narrow =
-        Player::new(|| (), |(), item| drop(std::hint::black_box(fp32.run(&rows[item]))));
+    let mut wider = Player::new(|| (), |(), item| _ = std::hint::black_box(fp64.run(&wide[item])));
+    let mut narrow = Player::new(|| (), |(), item| _ = std::hint::black_box(fp32.run(&rows[item])));
     let mut fastest: Option<(Estimate, f64, &str)> = None;
     for name in ["lleaves-fp64", "lleaves-fp32"] {
         let beside = match name {

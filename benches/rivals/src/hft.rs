@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::Outcome,
-    recording::{Received, Recording},
+    recording::{BookMessage, Received, Recording},
 };
 use anyhow::{Context, Result, anyhow};
 use hftbacktest::{
@@ -25,7 +25,7 @@ use hftbacktest::{
         LOCAL_SELL_TRADE_EVENT,
     },
 };
-use tickhawk_market::{BookUpdate, Change, Scale, Side};
+use tickhawk_market::{Change, Scale, Side};
 
 /// One changed level, decoded.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub struct Level {
 }
 
 /// The messages of the recording as hftbacktest would hold them.
-pub fn levels(scale: Scale, messages: &[(BookUpdate, Vec<Change>)]) -> Vec<Vec<Level>> {
+pub fn levels(scale: Scale, messages: &[BookMessage]) -> Vec<Vec<Level>> {
     let (price, qty) =
         (10f64.powi(scale.price_decimals.into()), 10f64.powi(scale.qty_decimals.into()));
     let level = |change: &Change| Level {

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::Outcome,
-    recording::{CONNECTION, Received, Recording},
+    recording::{BookMessage, CONNECTION, Received, Recording},
 };
 use anyhow::{Result, ensure};
 use std::{io::Write, path::Path};
@@ -13,7 +13,7 @@ use tickhawk_engine::{
 use tickhawk_feature::FeaturePlan;
 use tickhawk_inference::{Engine, Model, RuntimeOptions};
 use tickhawk_latency::Clock;
-use tickhawk_market::{BookUpdate, Change, Level, Scale, Side, Update, Updates};
+use tickhawk_market::{Level, Scale, Side, Update, Updates};
 use tickhawk_signal::{Policy, Signal, SignalLine};
 use tickhawk_venue::{Decoder, Limits, Venue};
 
@@ -100,7 +100,7 @@ pub struct OurLevels {
 
 impl OurLevels {
     /// A book that has its snapshot, the first of the messages.
-    pub fn new(scale: Scale, snapshot: &(BookUpdate, Vec<Change>)) -> Self {
+    pub fn new(scale: Scale, snapshot: &BookMessage) -> Self {
         let mut book = Book::new(BookLimits::default());
         book.set_scale(scale);
         book.apply(&snapshot.0, &snapshot.1);
@@ -109,7 +109,7 @@ impl OurLevels {
 
     /// One diff.
     #[inline]
-    pub fn on_message(&mut self, message: &(BookUpdate, Vec<Change>)) {
+    pub fn on_message(&mut self, message: &BookMessage) {
         self.book.apply(&message.0, &message.1);
     }
 

@@ -43,6 +43,9 @@ pub struct Depth {
     pub raw: String,
 }
 
+/// A book message and its changes.
+pub type BookMessage = (BookUpdate, Vec<Change>);
+
 /// What is common to all rivals.
 pub struct Recording {
     /// Everything, in order.
@@ -130,7 +133,7 @@ impl Recording {
     }
 
     /// Every book message of the recording, decoded by Tickhawk.
-    pub fn book_messages(&self) -> Result<(Scale, Vec<(BookUpdate, Vec<Change>)>)> {
+    pub fn book_messages(&self) -> Result<(Scale, Vec<BookMessage>)> {
         let mut decoder = Decoder::new(Venue::BinanceFutures, None, Limits::default());
         let (mut out, mut scale, mut messages) = (Updates::new(), Scale::default(), Vec::new());
         for received in &self.received {

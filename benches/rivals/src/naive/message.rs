@@ -24,6 +24,7 @@ pub struct DepthUpdate {
     pub time_ms: u64,
     /// Symbol.
     #[serde(rename = "s")]
+    #[expect(dead_code, reason = "parsed as everyone does; one instrument is played")]
     pub symbol: String,
     /// First update id.
     #[serde(rename = "U")]
@@ -47,6 +48,7 @@ pub struct DepthUpdate {
 pub struct Trade {
     /// Symbol.
     #[serde(rename = "s")]
+    #[expect(dead_code, reason = "parsed as everyone does; one instrument is played")]
     pub symbol: String,
     /// Price.
     #[serde(rename = "p")]
