@@ -5,7 +5,7 @@ use crate::{
     decoded::{Decoded, Pass},
     hft,
     hop::{Carrier, half_round_trips},
-    measure::{Beside, Course, Estimate, Goal, PAIRS_MIN, Player, Results, Row, Subject, median},
+    measure::{Player, in_pairs, median},
     naive, nautilus,
     ours::{OurEngine, OurLevels, OurUpdate, Scores, best, native},
     outcome::Outcome,
@@ -14,6 +14,7 @@ use crate::{
 };
 use anyhow::{Result, bail, ensure};
 use std::path::Path;
+use tickhawk_harness::{Beside, Course, Estimate, Goal, PAIRS_MIN, Results, Row, Subject};
 use tickhawk_inference::{Model, Output};
 use tickhawk_latency::Clock;
 use tickhawk_market::Side;
@@ -42,6 +43,10 @@ impl Bench<'_> {
     ) {
         let (stage, per, rival) = names;
         let names = ["tickhawk", rival].map(|name| format!("{stage}/{name}"));
+        if beside.is_disturbed {
+            let note = "nearly all blocks were interrupted, and count";
+            results.notes.push(format!("{stage}, {rival}: {note}"));
+        }
         let [mut ours, theirs] = beside.rows(names, per, block);
         ours.name += &format!("-beside-{rival}");
         if let Some((id, bound, what)) = goal {
@@ -55,7 +60,8 @@ impl Bench<'_> {
 pub fn update(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let recording = bench.recording;
     let depth = &recording.depth;
-    let whole = Course { items: depth.len(), lead_in: 64, block: 48, pairs: bench.pairs };
+    let whole =
+        Course { items: depth.len(), lead_in: 64, block: 48, pairs: bench.pairs, timed: &[] };
     let mut ours = Player::new(
         || OurUpdate::new(recording).expect("checked before"),
         |state, item| state.on_message(&depth[item].combined).expect("checked before"),
@@ -145,7 +151,7 @@ pub fn level(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let (changes, diffs) = (levels[1..].iter().map(Vec::len).sum::<usize>(), levels.len() - 1);
     let per_message = changes as f64 / diffs as f64;
     check_levels(recording, &levels, &OurLevels::new(scale, &messages[0]), &messages)?;
-    let course = Course { items: diffs, lead_in: 64, block: 96, pairs: bench.pairs };
+    let course = Course { items: diffs, lead_in: 64, block: 96, pairs: bench.pairs, timed: &[] };
     let mut ours = Player::new(
         || OurLevels::new(scale, &messages[0]),
         |state, item| state.on_message(&messages[item + 1]),
@@ -225,7 +231,7 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let (passed, count) = (Pass::new(&decoded).run(), events.len() as f64);
     ensure!(passed.events == events.len() as u64, "{passed:?} beside {count} events");
     let outcome = check_update(bench.recording)?;
-    let mut beside = Beside { first_ns: vec![], second_ns: vec![], dropped: 0 };
+    let (mut their_ns, mut our_ns) = (Vec::new(), Vec::new());
     for _ in 0..bench.pairs.clamp(PAIRS_MIN, 100) {
         let mut backtest = hft::Loop::new(bench.recording, &events)?;
         let mut pass = Pass::new(&decoded);
@@ -235,12 +241,13 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         let again = pass.run();
         let ours = bench.clock.now();
         ensure!(again == passed, "two passes differ");
-        beside.first_ns.push((theirs - began).nanos() as f64 / count);
-        beside.second_ns.push((ours - theirs).nanos() as f64 / count);
+        their_ns.push((theirs - began).nanos() as f64 / count);
+        our_ns.push((ours - theirs).nanos() as f64 / count);
         let found = backtest.outcome();
         let found = Outcome { messages: outcome.messages, obi_sum: outcome.obi_sum, ..found };
         outcome.check("hftbacktest's loop", &found)?;
     }
+    let beside = in_pairs(their_ns, our_ns);
     let what =
         "events, hftbacktest's loop over Tickhawk's book and 32 features, decoded beforehand";
     results.goals.push(Goal::at_least("replay-vs-hftbacktest", beside.ratio(), 3.0, what));
@@ -272,7 +279,7 @@ pub fn hop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let pairs = bench.pairs.min(100);
     let sample = |carrier, words| (0..pairs).map(move |_| median_of(carrier, words));
     let bare = sample(Carrier::CacheLine, 1).collect::<Result<Vec<f64>>>()?;
-    results.rows.push(Row::new("hop/8-bytes/bare-cache-line", "hop", 64, &bare));
+    results.rows.push(Row::new("hop/8-bytes/bare-cache-line", "hop", 64, bare));
     for words in [29, 32] {
         let case = format!("hop/{}-bytes", 8 * words);
         for rival in Carrier::RIVALS {
@@ -286,7 +293,7 @@ pub fn hop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
                     ours.push(median_of(Carrier::Handoff, words)?);
                 }
             }
-            let beside = Beside { first_ns: ours, second_ns: theirs, dropped: 0 };
+            let beside = in_pairs(ours, theirs);
             let what = "half a round trip of 256 bytes between two cores, p50, over rtrb's";
             let goal =
                 (rival == Carrier::Rtrb && words == 32).then_some(("hop-vs-rtrb", 0.85, what));
@@ -308,7 +315,8 @@ pub fn network(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         let same = ours.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
         ensure!(same, "tract came to {other:?}, not {one:?}");
     }
-    let course = Course { items: rows.len(), lead_in: 64, block: 64, pairs: bench.pairs };
+    let course =
+        Course { items: rows.len(), lead_in: 64, block: 64, pairs: bench.pairs, timed: &[] };
     let ours = std::cell::RefCell::new(ours);
     let tract = std::cell::RefCell::new(tract);
     let mut first = Player::new(
@@ -366,7 +374,13 @@ pub fn replay(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let received = &recording.received;
     // By then every frame is scored.
     let lead_in = received.len() / 4;
-    let course = Course { items: received.len(), lead_in, block: 512, pairs: bench.pairs.min(200) };
+    let course = Course {
+        items: received.len(),
+        lead_in,
+        block: 512,
+        pairs: bench.pairs.min(200),
+        timed: &[],
+    };
     let mut naive = Player::new(
         || naive::Inline::new(recording, model, std::io::sink()).expect("checked before"),
         |state, item| state.on_received(&received[item]).expect("checked before"),

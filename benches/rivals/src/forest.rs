@@ -2,7 +2,7 @@
 
 use crate::{
     compare::Bench,
-    measure::{Course, Estimate, Goal, Player, Results, median},
+    measure::{Player, median},
     ours::native,
     python::Python,
 };
@@ -14,6 +14,7 @@ use std::{
     process::Command,
 };
 use tickhawk_feature::default_features;
+use tickhawk_harness::{Course, Estimate, Goal, Results};
 use tickhawk_inference::Model;
 
 /// Rows that are cycled through: so many that no branch predictor knows them by heart.
@@ -67,7 +68,7 @@ pub fn run(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Result<
         }
     }
     let ours = RefCell::new(ours);
-    let course = Course { items: ROWS, lead_in: 0, block: 512, pairs: bench.pairs };
+    let course = Course { items: ROWS, lead_in: 0, block: 512, pairs: bench.pairs, timed: &[] };
     let mut native = Player::new(
         || (),
         |(), item| drop(std::hint::black_box(ours.borrow_mut().run(&rows[item]))),

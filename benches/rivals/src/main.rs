@@ -21,14 +21,14 @@ mod tract;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use compare::Bench;
-use measure::Results;
 use naive::client::Endpoint;
 use python::Python;
 use recording::Recording;
-use std::{fs, path::PathBuf};
+use std::{fs, panic::resume_unwind, path::PathBuf};
 use tickhawk_engine::{allowed_cores, pin_to_core};
+use tickhawk_harness::{Report, Results, host::Surroundings};
 use tickhawk_inference::{Runtime, RuntimeOptions};
-use tickhawk_latency::Clock;
+use tickhawk_latency::{Clock, ClockCheck};
 
 /// As `tickhawk live` and `replay` allocate.
 #[global_allocator]
@@ -130,7 +130,7 @@ fn main() -> Result<()> {
     }
     let bench =
         Bench { recording: &recording, model: &model, clock: Clock::new(), pairs: args.pairs };
-    let (mut results, mut failed) = (Results::default(), false);
+    let (mut results, mut failed) = (Results::new(bench.clock.clone()), false);
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     for stage in STAGES.into_iter().filter(|stage| wanted(stage)) {
         eprintln!("{stage}");
@@ -139,9 +139,13 @@ fn main() -> Result<()> {
             results.notes.push(format!("{stage} failed: {error:#}"));
         }
     }
-    print(&results);
+    let surroundings = Surroundings::new(measuring_core());
+    let recordings = files.iter().map(|file| file.display().to_string()).collect();
+    let check = ClockCheck::measure(&bench.clock);
+    let report = Report::new(results, surroundings, model.display().to_string(), recordings, check);
+    print!("{report}");
     if let Some(path) = &args.json {
-        fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
+        fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
     }
     ensure!(!failed, "not all of it could be measured; see the notes");
     Ok(())
@@ -154,25 +158,35 @@ fn run(stage: &str, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         _ => {}
     }
     // A thread of its own, pinned: what comes after it is not.
-    let core = allowed_cores().last().copied();
+    let core = measuring_core();
     let python = (stage == "forest").then(prepare).transpose()?;
-    std::thread::scope(|scope| {
-        let measured = scope.spawn(|| {
-            if let Some(failure) = core.and_then(|core| pin_to_core(core).err()) {
-                eprintln!("not pinned: {failure}");
-            }
-            match (stage, &python) {
-                ("update", _) => compare::update(bench, results),
-                ("level", _) => compare::level(bench, results),
-                ("event-loop", _) => compare::event_loop(bench, results),
-                ("network", _) => compare::network(bench, results),
-                ("replay", _) => compare::replay(bench, results),
-                ("forest", Some(python)) => forest::run(bench, python, results),
-                _ => bail!("no stage `{stage}`"),
-            }
-        });
-        measured.join().expect("a measurement does not panic")
-    })
+    let pinned = || {
+        if let Some(failure) = core.and_then(|core| pin_to_core(core).err()) {
+            eprintln!("not pinned: {failure}");
+        }
+        let mut results = Results::new(bench.clock.clone());
+        match (stage, &python) {
+            ("update", _) => compare::update(bench, &mut results)?,
+            ("level", _) => compare::level(bench, &mut results)?,
+            ("event-loop", _) => compare::event_loop(bench, &mut results)?,
+            ("network", _) => compare::network(bench, &mut results)?,
+            ("replay", _) => compare::replay(bench, &mut results)?,
+            ("forest", Some(python)) => forest::run(bench, python, &mut results)?,
+            _ => bail!("no stage `{stage}`"),
+        }
+        Ok((results.rows, results.goals, results.notes))
+    };
+    let measured = std::thread::scope(|scope| scope.spawn(pinned).join());
+    let (rows, goals, notes) = measured.unwrap_or_else(|panic| resume_unwind(panic))?;
+    results.rows.extend(rows);
+    results.goals.extend(goals);
+    results.notes.extend(notes);
+    Ok(())
+}
+
+/// The core that what runs on one thread is pinned to.
+fn measuring_core() -> Option<usize> {
+    allowed_cores().last().copied()
 }
 
 /// Tickhawk's ONNX Runtime, for `ort` to load. A process has one environment of it, and here that is
@@ -191,20 +205,4 @@ fn prepare() -> Result<Python> {
     let folder = program.parent().context("no folder")?.join("rivals-python");
     fs::create_dir_all(&folder)?;
     Python::prepare(&folder)
-}
-
-fn print(results: &Results) {
-    for row in &results.rows {
-        let [low, high] = row.interval;
-        println!("{:<56} {:>12.1} ns a {} [{low:.1}, {high:.1}]", row.name, row.ns, row.per);
-    }
-    for goal in &results.goals {
-        let ([low, high], bound) = (goal.interval, goal.bound.replace('_', " "));
-        let word = if goal.met { "met" } else { "NOT MET" };
-        println!(
-            "{:<24} {:>9.4} [{low:.4}, {high:.4}], {bound} {}: {word}; {}",
-            goal.id, goal.value, goal.goal, goal.what
-        );
-    }
-    results.notes.iter().for_each(|note| println!("{note}"));
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     compare::Bench,
-    measure::{Estimate, Goal, Results, Row},
+    measure::estimate,
     ours::{OurEngine, Scores},
     outcome::Outcome,
     recording::{Received, Recording},
@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
+use tickhawk_harness::{Estimate, Goal, Results, Row};
 
 /// An interpreter with what the pipeline needs.
 pub struct Python {
@@ -136,11 +137,11 @@ pub fn replay(bench: &Bench<'_>, python: &Python, results: &mut Results) -> Resu
             format!("replay/binance-futures/{name}"),
             "message",
             batch,
-            &their_ns,
+            their_ns,
         ));
         let ours = format!("replay/binance-futures/tickhawk-beside-{name}");
-        results.rows.push(Row::new(ours, "message", batch, &our_ns));
-        let ratio = Estimate::of(&ratios);
+        results.rows.push(Row::new(ours, "message", batch, our_ns));
+        let ratio = estimate(&ratios);
         if best.is_none_or(|(least, ..)| ratio.value < least.value) {
             best = Some((ratio, ratio.value, name));
         }
