@@ -10,10 +10,8 @@ use tickhawk_harness::{
 use tickhawk_inference::ModelFile;
 use tickhawk_latency::Clock;
 
-/// What criterion measures of a subject.
-struct Entries {
-    criterion: Criterion,
-}
+/// Criterion's entries: each subject in its turn.
+struct Entries;
 
 impl Timing for Entries {
     fn beside(
@@ -23,21 +21,19 @@ impl Timing for Entries {
         first: &mut dyn Subject,
         second: &mut dyn Subject,
     ) -> Beside {
-        self.entry(names[0], &course, first);
-        self.entry(names[1], &course, second);
+        entry(names[0], &course, first);
+        entry(names[1], &course, second);
         // The report is criterion's.
         Beside { first_ns: vec![1.0], second_ns: vec![1.0], dropped: 0, is_disturbed: false }
     }
 }
 
-impl Entries {
-    fn entry(&mut self, name: &str, course: &Course<'_>, subject: &mut dyn Subject) {
-        let mut at = course.items;
-        self.criterion.bench_function(name, |bencher| {
-            bencher
-                .iter_custom(|blocks| (0..blocks).map(|_| block(course, subject, &mut at)).sum());
-        });
-    }
+fn entry(name: &str, course: &Course<'_>, subject: &mut dyn Subject) {
+    let mut at = course.items;
+    let mut criterion = Criterion::default().sample_size(20).configure_from_args();
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|blocks| (0..blocks).map(|_| block(course, subject, &mut at)).sum());
+    });
 }
 
 /// One block, and the way there if the items are at an end.
@@ -68,8 +64,7 @@ fn main() {
         pipeline: PipelineOptions::default(),
         model: model.expect("the bundled model is a model"),
     };
-    let criterion = Criterion::default().sample_size(20).configure_from_args();
-    let mut results = Results::timed_by(Box::new(Entries { criterion }));
+    let mut results = Results::timed_by(Box::new(Entries));
     for stage in [Stage::Decode, Stage::Book, Stage::Features, Stage::Inference, Stage::Replay] {
         stage.run(&bench, &mut results).expect("the bundled recording can be measured on");
     }

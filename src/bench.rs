@@ -37,9 +37,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             return Ok(Outcome::Done);
         }
     };
-    // A thread of its own: what is spawned by others must not inherit its core.
-    let measured = thread::scope(|scope| scope.spawn(|| measure(&stages, &args)).join());
-    let measured = measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let measured = measure(&stages, &args)?;
     let mut out = report::stdout();
     match args.json {
         true => writeln!(out, "{}", sonic_rs::to_string_pretty(&measured)?)?,
@@ -58,9 +56,6 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
     let cores = cores(args);
     let surroundings = Surroundings::new(cores.map(|[core, _]| core));
     let clock = Clock::new();
-    if let Some([core, _]) = cores {
-        pin_to_core(core)?;
-    }
     let sent = match (args.closed, args.pace) {
         (true, _) => Loop::Closed,
         (false, Some(times)) => Loop::Pace(times),
@@ -75,10 +70,9 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
         model,
     };
     let mut results = Results::new(bench.clock.clone());
-    Stage::base(&bench, &mut results);
     for stage in stages {
         eprintln!("measuring {}", stage.name());
-        stage.run(&bench, &mut results)?;
+        on_its_core(*stage, &bench, &mut results)?;
     }
     if let Some(folder) = &args.hgrm {
         results
@@ -94,6 +88,24 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
         fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
     }
     Ok(report)
+}
+
+/// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
+/// handoff inherit them and find theirs.
+fn on_its_core(stage: Stage, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
+    let measured = thread::scope(|scope| {
+        let measure = || -> Result<()> {
+            if let (Some([core, _]), true) = (bench.cores, stage != Stage::Handoff) {
+                pin_to_core(core)?;
+            }
+            if results.rows.is_empty() {
+                Stage::base(bench, results);
+            }
+            Ok(stage.run(bench, results)?)
+        };
+        scope.spawn(measure).join()
+    });
+    measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn recordings(args: &MeasureArgs) -> Result<Vec<Recorded>> {

@@ -10,10 +10,13 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::{
     hint::{black_box, spin_loop},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
 };
-use tickhawk_engine::pin_to_core;
+use tickhawk_engine::{CoreError, pin_to_core};
 use tickhawk_feature::FRAME_WORDS;
 use tickhawk_handoff::{Geometry, HeapRegion, Pop, Reader, Writer, lossy};
 
@@ -70,7 +73,8 @@ pub fn ratio(ours: &[f64], theirs: &[f64]) -> Estimate {
 }
 
 /// Plays all contestants back and forth between the cores; nanoseconds a hop, a block each, in the
-/// contestants' order. The n-th blocks of all were played within microseconds of each other.
+/// contestants' order. The n-th blocks of all were played within microseconds of each other. Called
+/// by a thread that may use both cores, since the two it spawns inherit what it may use.
 ///
 /// # Errors
 /// If a thread cannot be pinned.
@@ -99,10 +103,11 @@ pub fn hops(
     let order = &order;
     let mut samples = vec![Vec::with_capacity(blocks); count];
     let samples_ref = &mut samples;
+    let start = &Start { both_tried: Barrier::new(2), failed: AtomicBool::new(false) };
     thread::scope(|scope| {
         let echo = scope.spawn(move || {
-            let pinned = pin_to_core(cores[1]);
-            for which in order.iter().flatten() {
+            let (pinned, may_begin) = start.agree(cores[1]);
+            for which in order.iter().flatten().filter(|_| may_begin) {
                 for _ in 0..ROUNDS {
                     let payload = far[*which].receive();
                     far[*which].send(&payload);
@@ -111,9 +116,9 @@ pub fn hops(
             pinned
         });
         let play = scope.spawn(move || {
-            let pinned = pin_to_core(cores[0]);
+            let (pinned, may_begin) = start.agree(cores[0]);
             let mut payload: Payload = std::array::from_fn(|i| i as u64);
-            for which in order.iter().flatten() {
+            for which in order.iter().flatten().filter(|_| may_begin) {
                 let end = &mut near[*which];
                 let began = clock.now();
                 for _ in 0..ROUNDS {
@@ -135,6 +140,25 @@ pub fn hops(
         Ok::<(), HarnessError>(())
     })?;
     Ok(names.into_iter().zip(samples).collect())
+}
+
+/// Where both threads meet: on one core they would wait for each other's slice of time.
+struct Start {
+    both_tried: Barrier,
+    failed: AtomicBool,
+}
+
+impl Start {
+    /// Pins the calling thread; whether both are pinned.
+    fn agree(&self, core: usize) -> (Result<(), CoreError>, bool) {
+        let pinned = pin_to_core(core);
+        if pinned.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        // The barrier orders the store above before the load below, on both threads.
+        self.both_tried.wait();
+        (pinned, !self.failed.load(Ordering::Relaxed))
+    }
 }
 
 /// Tickhawk's ring, lossy, as `live` has it.

@@ -14,7 +14,7 @@ use tickhawk_latency::{Clock, ClockCheck, LatencyHistogram};
 
 /// What is being measured, as it comes in.
 pub struct Results {
-    timing: Box<dyn Timing>,
+    timing: Box<dyn Timing + Send>,
     /// Every case.
     pub rows: Vec<Row>,
     /// Every figure that was to be reached.
@@ -90,7 +90,7 @@ impl Results {
     }
 
     /// None yet; comparisons are timed by someone else.
-    pub fn timed_by(timing: Box<dyn Timing>) -> Self {
+    pub fn timed_by(timing: Box<dyn Timing + Send>) -> Self {
         Self {
             timing,
             rows: Vec::new(),
