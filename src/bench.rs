@@ -144,12 +144,12 @@ fn held_against(args: &CompareArgs) -> Result<Outcome> {
     let mut out = report::stdout();
     for change in &regression.changes {
         let verdict = if change.is_regression { "SLOWER" } else { "" };
-        let ratio = change.after / change.before;
-        writeln!(
-            out,
-            "{:<46} {:>9.4} {:>9.4} {ratio:>6.3} {verdict}",
-            change.name, change.before, change.after
-        )?;
+        let (before, after) = (change.before, change.after);
+        let ratio = match before == after {
+            true => 1.0,
+            false => after / before,
+        };
+        writeln!(out, "{:<46} {before:>9.4} {after:>9.4} {ratio:>6.3} {verdict}", change.name)?;
     }
     for name in &regression.gone {
         writeln!(out, "{name:<46} is no longer measured")?;

@@ -65,13 +65,17 @@ impl Report {
             s.pinned.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
         let machine = if s.virtual_machine { "a virtual machine" } else { "bare metal" };
         let step = self.clock_step_ns.map_or("unknown".to_owned(), |ns| format!("{ns} ns"));
+        let flags = match s.rustflags.as_str() {
+            "" => String::new(),
+            flags => format!("flags {flags},"),
+        };
         writeln!(page, "<h1>Tickhawk: what it costs</h1><dl>")?;
         let facts = [
             ("machine", format!("{}, {} cores, {machine}, {pinned}", s.processor, s.cores)),
             ("isolated cores", s.isolated.clone()),
             ("frequency governor", s.governor.clone()),
             ("kernel", s.kernel.clone()),
-            ("built", format!("{} {}, commit {}", s.rustc, s.rustflags, s.commit)),
+            ("built", format!("{}, {} commit {}", s.rustc, flags, s.commit)),
             ("clock", format!("{:.1} ns a read, steps of {step}", self.clock_read_ns)),
             ("model", self.model.clone()),
             ("recordings", self.recordings.join(", ")),
@@ -115,7 +119,7 @@ impl Report {
             let [low, high] = goal.interval.map(Figure);
             writeln!(
                 page,
-                "<tr><td>{}<td class=n>{}<td class=n>{low} to {high}<td class=n>{bound} {}<td class={class}>{met}<td>{}</tr>",
+                "<tr><td>{}<td class=n>{}<td class=n>{low} to {high}<td class=n>{bound} {}<td class={class}>{met}<td class=what>{}</tr>",
                 escaped(&goal.id),
                 Figure(goal.value),
                 goal.goal,
@@ -287,5 +291,5 @@ td,th{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #8885}\
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.wide{overflow-x:auto}\
 .met{color:#2a8a46}.missed{color:#d65a28;font-weight:600}dl{display:grid;\
 grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}\
-.note{border-left:3px solid #d65a28;padding-left:.6rem}svg{max-width:none}</style></head>\
+.what{min-width:18rem}.note{border-left:3px solid #d65a28;padding-left:.6rem}svg{max-width:none}</style></head>\
 <body><main>";
