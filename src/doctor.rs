@@ -3,8 +3,9 @@
 use crate::{Outcome, cli::DoctorArgs, report};
 use anyhow::Result;
 use serde::Serialize;
-use std::{env, fs, io::Write, thread};
+use std::{env, io::Write, thread};
 use tickhawk_engine::pin_to_core;
+use tickhawk_harness::host;
 use tickhawk_inference::{Runtime, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck};
 
@@ -53,20 +54,12 @@ fn finding(what: &'static str, found: impl Into<String>, advice: Option<&'static
     Finding { what, found: found.into(), advice }
 }
 
-fn read(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-}
-
 fn or_unknown(text: Option<String>) -> String {
-    text.filter(|text| !text.is_empty()).unwrap_or_else(|| "not told by this host".to_owned())
+    text.unwrap_or_else(|| "not told by this host".to_owned())
 }
 
 fn cores() -> Finding {
     let count = thread::available_parallelism().map_or(1, usize::from);
-    let model = read("/proc/cpuinfo").and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?.to_owned();
-        Some(line.split_once(':')?.1.trim().to_owned())
-    });
     let pinned = thread::spawn(|| pin_to_core(0)).join().is_ok_and(|result| result.is_ok());
     let advice = match (count, pinned) {
         (_, false) => Some("threads cannot be pinned: expect the scheduler to move them"),
@@ -74,25 +67,25 @@ fn cores() -> Finding {
         (2 | 3, _) => Some("the writer shares a core with a pinned thread: it shows in tails"),
         _ => None,
     };
-    finding("cores", format!("{count}, {}", or_unknown(model)), advice)
+    finding("cores", format!("{count}, {}", or_unknown(host::processor())), advice)
 }
 
 fn isolation() -> Finding {
-    let isolated = read("/sys/devices/system/cpu/isolated").filter(|text| !text.is_empty());
+    let isolated = host::isolated_cores();
     let advice =
         isolated.is_none().then_some("boot with isolcpus= and nohz_full= for the cores you pin to");
     finding("isolated cores", isolated.unwrap_or_else(|| "none".to_owned()), advice)
 }
 
 fn governor() -> Finding {
-    let governor = read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    let governor = host::governor();
     let slow = governor.as_deref().is_some_and(|governor| governor != "performance");
     let advice = slow.then_some("set it to `performance`: clocks that ramp up show as latency");
     finding("frequency governor", or_unknown(governor), advice)
 }
 
 fn smt() -> Finding {
-    let active = read("/sys/devices/system/cpu/smt/active");
+    let active = host::told("/sys/devices/system/cpu/smt/active");
     let on = active.as_deref() == Some("1");
     let advice = on.then_some("a busy sibling halves a pinned core: keep siblings idle");
     let found =
@@ -101,7 +94,7 @@ fn smt() -> Finding {
 }
 
 fn clock_source() -> Finding {
-    let source = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let source = host::told("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let tsc = source.as_deref() == Some("tsc");
     let advice = (!tsc && source.is_some())
         .then_some("the time-stamp counter is not trusted; reads may cost more");
@@ -117,7 +110,7 @@ fn clock() -> Finding {
 }
 
 fn meminfo(key: &str) -> Option<u64> {
-    let text = read("/proc/meminfo")?;
+    let text = host::told("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()
 }
@@ -135,13 +128,13 @@ fn huge_pages() -> Finding {
 fn transparent_huge_pages() -> Finding {
     finding(
         "transparent huge pages",
-        or_unknown(read("/sys/kernel/mm/transparent_hugepage/enabled")),
+        or_unknown(host::told("/sys/kernel/mm/transparent_hugepage/enabled")),
         None,
     )
 }
 
 fn shared_memory() -> Finding {
-    let mounts = read("/proc/mounts").unwrap_or_default();
+    let mounts = host::told("/proc/mounts").unwrap_or_default();
     let options = mounts.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(1);
         (fields.next()? == "/dev/shm").then(|| fields.nth(1).unwrap_or_default().to_owned())
@@ -158,7 +151,7 @@ fn shared_memory() -> Finding {
 }
 
 fn locked_memory() -> Finding {
-    let limits = read("/proc/self/limits").unwrap_or_default();
+    let limits = host::told("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"));
     let soft = line.and_then(|line| line.split_whitespace().next()).map(str::to_owned);
     finding("memory lock limit", or_unknown(soft), None)

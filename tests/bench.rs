@@ -118,6 +118,17 @@ fn what_cannot_be_measured_is_said() {
     let (code, _, stderr) = bench(&["book", "Cargo.toml"]);
     assert_eq!(code, Some(2));
     assert!(stderr.starts_with("error:"), "{stderr}");
+    let folder = tempfile::tempdir().unwrap();
+    let short = folder.path().join("short.jsonl.zst");
+    let short = short.to_str().unwrap();
+    let mut simulate = Command::new(env!("CARGO_BIN_EXE_tickhawk"));
+    simulate.args(["simulate", "--venue", "okx", "--seconds", "1", "--out", short]);
+    assert!(simulate.output().unwrap().status.success());
+    for stage in ["decode", "book", "features", "pipeline", "replay"] {
+        let (code, _, stderr) = bench(&[stage, short]);
+        assert_eq!(code, Some(2), "{stage}");
+        assert!(stderr.contains("are needed to measure by"), "{stage}: {stderr}");
+    }
     let (code, _, stderr) = bench(&["pipeline", "--rate", "0"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("above zero"), "{stderr}");

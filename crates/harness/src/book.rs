@@ -9,11 +9,18 @@ use tickhawk_market::{BookKind, BookUpdate, Change, Side};
 /// Levels of a block at least.
 const LEVELS_MIN: usize = 256;
 
+/// Fewer blocks than this say nothing.
+const BLOCKS_MIN: usize = 8;
+
 /// The first recording's busiest book, ours beside the standard library's tree.
 pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), HarnessError> {
     let recorded = bench.first();
-    let messages = Messages::new(bench, recorded)?;
+    let messages = Messages::new(recorded)?;
     let course = Blocks::new(&messages);
+    if course.items.len() < BLOCKS_MIN {
+        let (name, found) = (recorded.name.clone(), messages.books().count());
+        return Err(HarnessError::TooShort { name, found, needed: BLOCKS_MIN * LEVELS_MIN });
+    }
     let mut ours = Ours { blocks: &course, book: messages.book() };
     let mut tree = Tree { blocks: &course, sides: Default::default() };
     course.check(&mut ours, &mut tree)?;
@@ -31,7 +38,7 @@ pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), Harnes
     Ok(())
 }
 
-/// One message into a book of which nothing is in a core's own caches.
+/// A block's messages into a book of which nothing is in a core's own caches.
 fn cold(bench: &Bench<'_>, blocks: &Blocks<'_>, ours: &mut Ours<'_>, venue: &str) -> Row {
     let mut cold = crate::cold::Cold::new();
     ours.restart();
@@ -149,6 +156,14 @@ impl Subject for Tree<'_> {
                         true => side.remove(&price.units()),
                         false => side.insert(price.units(), qty.units()),
                     };
+                }
+                let depth = update.depth.map_or(usize::MAX, |depth| depth as usize);
+                let [bids, asks] = &mut self.sides;
+                while bids.len() > depth {
+                    bids.pop_first();
+                }
+                while asks.len() > depth {
+                    asks.pop_last();
                 }
                 let best = (self.sides[0].last_key_value(), self.sides[1].first_key_value());
                 black_box(best);

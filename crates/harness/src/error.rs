@@ -33,6 +33,13 @@ pub enum HarnessError {
         /// How many it takes.
         needed: usize,
     },
+    /// No message made a signal while it counted: run longer, or with a model whose features the
+    /// recording fills.
+    #[error("`{name}` made no signal: run longer, or take a model whose features it fills")]
+    NoSignal {
+        /// The recording.
+        name: String,
+    },
     /// A model cannot be run.
     #[error(transparent)]
     Model(#[from] InferenceError),

@@ -18,7 +18,7 @@ const WINDOWS: [usize; 3] = [64, 2_048, 65_536];
 /// The default set beside its definitions, and windows of several lengths beside each other.
 pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), HarnessError> {
     let recorded = bench.first();
-    let messages = Messages::new(bench, recorded)?;
+    let messages = Messages::new(recorded)?;
     let plan = FeaturePlan::compile(default_features(), PlanOptions::default());
     let plan = plan.expect("the default set compiles");
     let events = Events::new(&messages, plan.depth(), recorded.span_ns());

@@ -1,6 +1,6 @@
 //! The decoded book messages of one instrument, for the steps behind the decoder.
 
-use crate::{Bench, HarnessError, Recorded, decode::decode};
+use crate::{HarnessError, Recorded, decode::decode};
 use tickhawk_book::{Applied, Book, BookLimits};
 use tickhawk_market::{
     BookState, BookUpdate, Change, InstrumentId, Level, Scale, Side, Trade, UnixNanos, Update,
@@ -31,44 +31,41 @@ pub(crate) enum What {
 impl Messages {
     /// Of the recording's busiest instrument. Decimals that grow on the way are taken from the end,
     /// so that none of the measured steps has to grow.
-    pub(crate) fn new(bench: &Bench<'_>, recorded: &Recorded) -> Result<Self, HarnessError> {
-        let busiest = busiest(recorded);
+    pub(crate) fn new(recorded: &Recorded) -> Result<Self, HarnessError> {
+        let Some((symbol, scale)) = busiest(recorded) else {
+            return Err(Self::too_few(recorded, 0));
+        };
         let mut decoder = Decoder::new(recorded.venue, None, Limits::default());
-        let scale = scale_at_end(recorded, busiest);
         let mut out = Updates::new();
+        // Named before any message is, so that the first one comes in these decimals too.
+        let named = decoder.name(&symbol, &mut out);
+        let id = named.expect("a decoder without a list takes every instrument");
+        decoder.raise_scale(id, scale);
         let mut events = Vec::new();
-        let mut raised = false;
         for index in 0..recorded.len() {
             out.clear();
             let record = recorded.record(index, 0);
             decode(&mut decoder, record, &mut out);
             for update in &out.updates {
                 let what = match update {
-                    Update::Book(book) if book.instrument == busiest && raised => {
+                    Update::Book(book) if book.instrument == id => {
                         What::Book(book.clone(), out.changes_of(book).to_vec())
                     }
-                    Update::Trade(trade) if trade.instrument == busiest && raised => {
-                        What::Trade(*trade)
-                    }
+                    Update::Trade(trade) if trade.instrument == id => What::Trade(*trade),
                     _ => continue,
                 };
                 events.push(Event { at: record.received_at, what });
             }
-            if !raised && decoder.instruments().len() > busiest.index() {
-                decoder.raise_scale(busiest, scale);
-                raised = true;
-            }
         }
-        let _ = bench;
         let books = events.iter().filter(|event| matches!(event.what, What::Book(..))).count();
         match books >= MESSAGES_MIN {
             true => Ok(Self { scale, events }),
-            false => Err(HarnessError::TooShort {
-                name: recorded.name.clone(),
-                found: books,
-                needed: MESSAGES_MIN,
-            }),
+            false => Err(Self::too_few(recorded, books)),
         }
+    }
+
+    fn too_few(recorded: &Recorded, found: usize) -> HarnessError {
+        HarnessError::TooShort { name: recorded.name.clone(), found, needed: MESSAGES_MIN }
     }
 
     /// The book messages alone.
@@ -101,7 +98,8 @@ impl Messages {
     }
 }
 
-fn busiest(recorded: &Recorded) -> InstrumentId {
+/// The instrument with the most book messages, and its decimals at the end.
+fn busiest(recorded: &Recorded) -> Option<(String, Scale)> {
     let mut decoder = Decoder::new(recorded.venue, None, Limits::default());
     let mut out = Updates::new();
     let mut messages: Vec<u64> = Vec::new();
@@ -115,18 +113,7 @@ fn busiest(recorded: &Recorded) -> InstrumentId {
             messages[at] += 1;
         }
     }
-    let busiest = (0..messages.len()).max_by_key(|at| messages[*at]).unwrap_or(0);
-    InstrumentId(busiest as u32)
-}
-
-fn scale_at_end(recorded: &Recorded, id: InstrumentId) -> Scale {
-    let mut decoder = Decoder::new(recorded.venue, None, Limits::default());
-    let mut out = Updates::new();
-    for index in 0..recorded.len() {
-        out.clear();
-        decode(&mut decoder, recorded.record(index, 0), &mut out);
-    }
-    let known = decoder.instruments().len() > id.index();
-    let scale = known.then(|| decoder.instruments().get(id).scale).flatten();
-    scale.unwrap_or_default()
+    let busiest = (0..messages.len()).max_by_key(|at| messages[*at])?;
+    let instrument = decoder.instruments().get(InstrumentId(busiest as u32));
+    Some((instrument.symbol.clone(), instrument.scale.unwrap_or_default()))
 }

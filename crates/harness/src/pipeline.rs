@@ -110,6 +110,9 @@ fn open_loop(
     }
     let case = engine.to_string();
     let total = pipeline.total().clone();
+    if total.sample_count() == 0 {
+        return Err(HarnessError::NoSignal { name: bench.first().name.clone() });
+    }
     let venue = bench.first().venue;
     let name = |stage: &str| format!("pipeline/{venue}-{case}-{stage}/tickhawk");
     results.rows.push(Row::of_histogram(name("tick-to-signal"), "message", &total));

@@ -16,10 +16,11 @@ pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), Harnes
     let recorded = bench.first();
     let options = MarketOptions::new(recorded.venue);
     let framing = recorded.framing(&options, &bench.clock, LEAD_IN);
-    let Some(first) = framing.first().copied() else {
-        let (name, found) = (recorded.name.clone(), 0);
-        return Err(HarnessError::TooShort { name, found, needed: BLOCK });
-    };
+    let (name, found) = (recorded.name.clone(), framing.len());
+    if found < 4 * BLOCK {
+        return Err(HarnessError::TooShort { name, found, needed: 4 * BLOCK });
+    }
+    let first = framing[0];
     let mut timed = vec![false; recorded.len()];
     framing.iter().for_each(|index| timed[*index] = true);
     let course = Course {

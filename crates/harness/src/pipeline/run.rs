@@ -74,7 +74,7 @@ impl<'a> Pipeline<'a> {
         let plan = plan.expect("a model's contract names features");
         let policy = Policy::new(0.2, 0.05).expect("the thresholds are in order");
         let decision = DecisionStage::new(model, policy, clock.clone());
-        Ok(Self::of(bench, &plan, tick_size, Some(decision), clock))
+        Self::of(bench, &plan, tick_size, Some(decision), clock)
     }
 
     /// Only the first half: bytes to frames.
@@ -82,7 +82,7 @@ impl<'a> Pipeline<'a> {
         let model = Model::from_file(&bench.model, &RuntimeOptions::default())?;
         let plan = FeaturePlan::compile(model.contract().features(), PlanOptions::default());
         let plan = plan.expect("a model's contract names features");
-        Ok(Self::of(bench, &plan, model.contract().tick_size(), None, &bench.clock))
+        Self::of(bench, &plan, model.contract().tick_size(), None, &bench.clock)
     }
 
     fn of(
@@ -91,13 +91,17 @@ impl<'a> Pipeline<'a> {
         contract_tick_size: Option<tickhawk_market::Decimal>,
         decision: Option<DecisionStage>,
         clock: &Clock,
-    ) -> Self {
+    ) -> Result<Self, HarnessError> {
         let recorded = bench.first();
         let options = MarketOptions { contract_tick_size, ..MarketOptions::new(recorded.venue) };
-        let first = recorded.framing(&options, clock, STEADY_AFTER).first().copied();
+        let framing = recorded.framing(&options, clock, STEADY_AFTER);
+        let (name, found) = (recorded.name.clone(), framing.len());
+        if found < 4 * BLOCK {
+            return Err(HarnessError::TooShort { name, found, needed: 4 * BLOCK });
+        }
         let connections: BTreeSet<u16> =
             (0..recorded.len()).map(|index| recorded.record(index, 0).connection.0).collect();
-        Self {
+        Ok(Self {
             recorded,
             market: recorded.market(plan, &options, clock),
             sink: Sink {
@@ -111,11 +115,11 @@ impl<'a> Pipeline<'a> {
             },
             connections: connections.into_iter().map(ConnectionId).collect(),
             next: 0,
-            steady_from: first.map_or(recorded.len(), |index| index + 1),
+            steady_from: framing[0] + 1,
             passes: 0,
             messages: 0,
             calls: 0,
-        }
+        })
     }
 
     /// Latencies from the intended moment to the signal in the queue.
@@ -242,7 +246,7 @@ impl<'a> Pipeline<'a> {
     /// The closed loop's course: all records but those that fill the books.
     pub(super) fn course(&self, pairs: usize) -> Course<'static> {
         let items = self.recorded.len();
-        Course { items, lead_in: items / 8, block: BLOCK.min(items / 2), pairs, timed: &[] }
+        Course { items, lead_in: items / 8, block: BLOCK, pairs, timed: &[] }
     }
 }
 
