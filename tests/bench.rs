@@ -50,7 +50,8 @@ fn every_stage_has_its_rows_and_goals() {
             ],
         ),
     ] {
-        let arguments = [stage, "--json", "--pairs", "40", "--seconds", "0.2"];
+        // Long enough for a pass to begin anew and its features to be valid again.
+        let arguments = [stage, "--json", "--pairs", "40", "--rate", "100000", "--seconds", "0.5"];
         let (code, stdout, stderr) = bench(&arguments);
         assert_eq!(code, Some(0), "{stderr}");
         let report: Report = sonic_rs::from_str(&stdout).unwrap();
@@ -98,7 +99,7 @@ fn the_page_needs_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("bench.html");
     let hgrm = folder.path().join("hgrm");
-    let arguments = ["pipeline", "--pace", "20", "--pairs", "40", "--seconds", "0.2"];
+    let arguments = ["pipeline", "--pace", "1000", "--pairs", "40", "--seconds", "0.5"];
     let files = ["--html", page.to_str().unwrap(), "--hgrm", hgrm.to_str().unwrap()];
     let (code, stdout, stderr) = bench(&[&arguments[..], &files[..]].concat());
     assert_eq!(code, Some(0), "{stderr}");
