@@ -156,7 +156,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Surroundings { processor, cores, kernel, commit, pinned, .. } = &self.surroundings;
         let pinned = pinned.map_or("not pinned".to_owned(), |core| format!("pinned to {core}"));
-        writeln!(f, "{processor}, {cores} cores, {pinned}, kernel {kernel}")?;
+        writeln!(f, "{processor}\n{cores} cores, {pinned}, kernel {kernel}")?;
         let step = self.clock_step_ns.map_or("unknown".to_owned(), |ns| format!("{ns} ns"));
         writeln!(
             f,
@@ -192,8 +192,8 @@ impl fmt::Display for Report {
             let steal = disturbance.steal_ms;
             writeln!(
                 f,
-                "\npipeline {case}: {messages} messages, {achieved_per_s:.0} a second; {} switches, \
-                 {} faults, {steal} ms stolen",
+                "\npipeline {case}: {messages} messages, {achieved_per_s:.0} a second\n    {} switches, {} \
+                 faults, {steal} ms stolen",
                 disturbance.involuntary_switches, disturbance.minor_faults
             )?;
         }
