@@ -106,7 +106,7 @@ fn the_page_needs_nothing_else() {
     let fits = |line: &str| line.starts_with("note: ") || line.chars().count() <= 80;
     assert!(stdout.lines().all(fits), "{stdout}");
     let text = fs::read_to_string(&page).unwrap();
-    assert_eq!(text.matches("<svg").count(), 4, "percentiles, two waterfalls, bars");
+    assert_eq!(text.matches("<svg").count(), 3, "percentiles and two waterfalls");
     for outside in ["http://", "https://", "src=", "href="] {
         let own = text.matches("http://www.w3.org").count();
         let count = text.matches(outside).count();
