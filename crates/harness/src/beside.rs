@@ -80,7 +80,7 @@ pub struct Beside {
 
 impl Course<'_> {
     /// Leads both subjects over the items until enough pairs of blocks count. On a machine that
-    /// interrupts nearly all of them, interrupted ones count too, and [`Beside::is_disturbed`].
+    /// interrupts nearly all of them, interrupted ones count too: see [`Beside::is_disturbed`].
     pub fn beside(
         self,
         clock: &Clock,
