@@ -172,7 +172,7 @@ pub struct StageHistograms {
 
 impl StageHistograms {
     /// Empty ones.
-    #[expect(clippy::new_without_default, reason = "1.3 MB are nothing to make by default")]
+    #[expect(clippy::new_without_default, reason = "1.4 MB are nothing to make by default")]
     pub fn new() -> Self {
         Self { stages: Stage::ALL.map(|_| LatencyHistogram::new()) }
     }
