@@ -1,6 +1,7 @@
 //! Features of the book as it stands: functions of the best levels and nothing else.
 
 use crate::measure::{Growth, Measure, float};
+use core::ops::Sub;
 use tickhawk_market::{Level, Price, Qty};
 
 /// The most levels a side any feature reads.
@@ -56,8 +57,8 @@ impl BookFeature {
                 measure.microprice.as_ref()?.offset_ticks_of(bid, ask, measure.tick?)
             }
             Self::BookSlope { levels } => top.slope(levels, measure.tick?),
-            Self::BidPriceOffsetTicks { level } => top.price_offset(&top.bids, level, measure),
-            Self::AskPriceOffsetTicks { level } => top.price_offset(&top.asks, level, measure),
+            Self::BidPriceOffsetTicks { level } => top.price_offset(top.bids(), level, measure),
+            Self::AskPriceOffsetTicks { level } => top.price_offset(top.asks(), level, measure),
             Self::BidDepth { .. }
             | Self::AskDepth { .. }
             | Self::BidQty { .. }
@@ -68,10 +69,10 @@ impl BookFeature {
     /// The exact quantity units of a feature that is a quantity; `None` also if it is not one.
     pub(crate) fn qty_units(self, top: &Top, measure: &Measure) -> Option<i128> {
         match self {
-            Self::BidDepth { ticks } => within(&top.bids, ticks, measure.tick?),
-            Self::AskDepth { ticks } => within(&top.asks, ticks, measure.tick?),
-            Self::BidQty { level } => Some(i128::from(top.bids.get(level - 1)?.qty.units())),
-            Self::AskQty { level } => Some(i128::from(top.asks.get(level - 1)?.qty.units())),
+            Self::BidDepth { ticks } => top.bids.within(ticks, measure.tick?),
+            Self::AskDepth { ticks } => top.asks.within(ticks, measure.tick?),
+            Self::BidQty { level } => Some(i128::from(top.bids().get(level - 1)?.qty.units())),
+            Self::AskQty { level } => Some(i128::from(top.asks().get(level - 1)?.qty.units())),
             _ => None,
         }
     }
@@ -88,50 +89,114 @@ impl BookFeature {
     }
 }
 
-/// The best levels of the newest book message, best first, at most the plan's depth.
+/// The best levels of the newest book message, at most the plan's depth.
 #[derive(Clone, Debug)]
 pub(crate) struct Top {
-    pub(crate) bids: Vec<Level>,
-    pub(crate) asks: Vec<Level>,
+    bids: TopSide,
+    asks: TopSide,
+}
+
+/// One side of it.
+#[derive(Clone, Debug)]
+struct TopSide {
+    /// Best first.
+    levels: Vec<Level>,
+    /// What the levels up to each one hold together, in quantity units; 0 before the first.
+    cumulated: Vec<i128>,
     depth: usize,
+}
+
+impl TopSide {
+    fn new(depth: usize) -> Self {
+        let mut cumulated = Vec::with_capacity(depth + 1);
+        cumulated.push(0);
+        Self { levels: Vec::with_capacity(depth), cumulated, depth }
+    }
+
+    #[inline]
+    fn set(&mut self, levels: &[Level]) {
+        self.levels.clear();
+        self.levels.extend_from_slice(&levels[..levels.len().min(self.depth)]);
+        self.cumulate();
+    }
+
+    #[inline]
+    fn cumulate(&mut self) {
+        self.cumulated.truncate(1);
+        let mut total = 0;
+        self.cumulated.extend(self.levels.iter().map(|level| {
+            total += i128::from(level.qty.units());
+            total
+        }));
+    }
+
+    fn rescale(&mut self, growth: Growth) -> bool {
+        for level in &mut self.levels {
+            let price = level.price.units().checked_mul(growth.price);
+            let qty = level.qty.units().checked_mul(growth.qty);
+            let (Some(price), Some(qty)) = (price, qty) else { return false };
+            *level = Level { price: Price::new(price), qty: Qty::new(qty) };
+        }
+        self.cumulate();
+        true
+    }
+
+    /// What the best so many levels hold together.
+    #[inline]
+    fn total(&self, levels: usize) -> i128 {
+        self.cumulated[levels.min(self.levels.len())]
+    }
+
+    /// The quantity within `ticks` of the side's best price.
+    #[inline]
+    fn within(&self, ticks: usize, tick: i64) -> Option<i128> {
+        let best = self.levels.first()?.price.units();
+        let reach = tick.saturating_mul(ticks as i64);
+        let near = best.saturating_sub(reach)..=best.saturating_add(reach);
+        let is_near = |level: &&Level| near.contains(&level.price.units());
+        Some(self.total(self.levels.iter().take_while(is_near).count()))
+    }
 }
 
 impl Top {
     pub(crate) fn new(depth: usize) -> Self {
-        Self { bids: Vec::with_capacity(depth), asks: Vec::with_capacity(depth), depth }
+        Self { bids: TopSide::new(depth), asks: TopSide::new(depth) }
     }
 
     /// Takes the new levels, ignoring those beyond the plan's depth.
     #[inline]
     pub(crate) fn set(&mut self, bids: &[Level], asks: &[Level]) {
-        self.bids.clear();
-        self.bids.extend_from_slice(&bids[..bids.len().min(self.depth)]);
-        self.asks.clear();
-        self.asks.extend_from_slice(&asks[..asks.len().min(self.depth)]);
+        self.bids.set(bids);
+        self.asks.set(asks);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
+        self.set(&[], &[]);
+    }
+
+    /// The bids, best first.
+    #[inline]
+    pub(crate) fn bids(&self) -> &[Level] {
+        &self.bids.levels
+    }
+
+    /// The asks, best first.
+    #[inline]
+    pub(crate) fn asks(&self) -> &[Level] {
+        &self.asks.levels
     }
 
     /// Multiplies every level up; `false` if one does not fit.
     #[cold]
     #[must_use]
     pub(crate) fn rescale(&mut self, growth: Growth) -> bool {
-        for level in self.bids.iter_mut().chain(&mut self.asks) {
-            let price = level.price.units().checked_mul(growth.price);
-            let qty = level.qty.units().checked_mul(growth.qty);
-            let (Some(price), Some(qty)) = (price, qty) else { return false };
-            *level = Level { price: Price::new(price), qty: Qty::new(qty) };
-        }
-        true
+        self.bids.rescale(growth) && self.asks.rescale(growth)
     }
 
     /// Best bid and best ask, if both sides have one.
     #[inline]
     pub(crate) fn touch(&self) -> Option<(Level, Level)> {
-        Some((*self.bids.first()?, *self.asks.first()?))
+        Some((*self.bids().first()?, *self.asks().first()?))
     }
 
     /// Twice the mid, which is an integer: best bid plus best ask.
@@ -143,7 +208,7 @@ impl Top {
 
     fn imbalance(&self, levels: usize) -> Option<f64> {
         self.touch()?;
-        let (bid, ask) = (total(&self.bids, levels), total(&self.asks, levels));
+        let (bid, ask) = (self.bids.total(levels), self.asks.total(levels));
         (bid + ask > 0).then(|| float(bid - ask) / float(bid + ask))
     }
 
@@ -159,8 +224,8 @@ impl Top {
 
     fn slope(&self, levels: usize, tick: i64) -> Option<f64> {
         let doubled_mid = self.doubled_mid()?;
-        let bid = side_slope(&self.bids, levels, doubled_mid, tick)?;
-        let ask = side_slope(&self.asks, levels, doubled_mid, tick)?;
+        let bid = self.bids.slope(levels, doubled_mid, tick)?;
+        let ask = self.asks.slope(levels, doubled_mid, tick)?;
         Some((bid + ask) / 2.0)
     }
 
@@ -176,38 +241,44 @@ fn distance(near: Price, far: Price) -> i128 {
     i128::from(near.units()) - i128::from(far.units())
 }
 
-#[inline]
-fn total(side: &[Level], levels: usize) -> i128 {
-    side.iter().take(levels).map(|level| i128::from(level.qty.units())).sum()
-}
+/// Prices below this in magnitude have doubled distances that fit an `i64`, as all real ones do.
+const NARROW: u64 = 1 << 60;
 
-/// The quantity within `ticks` of the side's best price.
-#[inline]
-fn within(side: &[Level], ticks: usize, tick: i64) -> Option<i128> {
-    let best = side.first()?.price.units();
-    let reach = tick.saturating_mul(ticks as i64);
-    let near = best.saturating_sub(reach)..=best.saturating_add(reach);
-    let levels = side.iter().take_while(|level| near.contains(&level.price.units()));
-    Some(levels.map(|level| i128::from(level.qty.units())).sum())
-}
-
-/// One side's slope: see `book_slope_K` in the catalogue. Divides once a level.
-fn side_slope(side: &[Level], levels: usize, doubled_mid: i128, tick: i64) -> Option<f64> {
-    let (mut per_doubled_unit, mut cumulated, mut doubled_distance) = (0.0, 0i128, 0i128);
-    let near = &side[..side.len().min(levels)];
-    for level in near {
-        let reached = (2 * i128::from(level.price.units()) - doubled_mid).abs();
-        let step = reached - doubled_distance;
-        let qty = i128::from(level.qty.units());
-        if step <= 0 || qty <= 0 {
-            return None;
-        }
-        // The first level rises from nothing: its growth counts as one.
-        let before = if cumulated == 0 { qty } else { cumulated };
-        per_doubled_unit += float(qty) / (float(before) * float(step));
-        cumulated += qty;
-        doubled_distance = reached;
+impl TopSide {
+    /// One side's slope: see `book_slope_K` in the catalogue.
+    fn slope(&self, levels: usize, doubled_mid: i128, tick: i64) -> Option<f64> {
+        let near = &self.levels[..self.levels.len().min(levels)];
+        let is_narrow = |level: &Level| level.price.units().unsigned_abs() < NARROW;
+        // Prices are in order, so the first and the last one bound all.
+        let are_narrow = is_narrow(near.first()?) && is_narrow(near.last()?);
+        let sum = match i64::try_from(doubled_mid) {
+            Ok(mid) if are_narrow && mid.unsigned_abs() < 2 * NARROW => {
+                self.slope_sum(near, |price| (2 * price - mid).abs())
+            }
+            _ => self.slope_sum(near, |price| (2 * i128::from(price) - doubled_mid).abs()),
+        };
+        Some(sum? * float(2 * i128::from(tick)) / near.len() as f64)
     }
-    let slope = || per_doubled_unit * float(2 * i128::from(tick)) / near.len() as f64;
-    (!near.is_empty()).then(slope)
+
+    /// The sum over levels of relative growth per doubled unit of price. Divides once a level.
+    #[inline(always)]
+    fn slope_sum<D>(&self, near: &[Level], doubled_distance: impl Fn(i64) -> D) -> Option<f64>
+    where
+        D: Copy + Default + PartialOrd + Sub<Output = D> + Into<i128>,
+    {
+        let (mut sum, mut distance) = (0.0, D::default());
+        for (level, cumulated) in near.iter().zip(&self.cumulated) {
+            let qty = level.qty.units();
+            let reached = doubled_distance(level.price.units());
+            let step = reached - distance;
+            if step <= D::default() || qty <= 0 {
+                return None;
+            }
+            // The first level rises from nothing: its growth counts as one.
+            let before = if *cumulated == 0 { i128::from(qty) } else { *cumulated };
+            sum += qty as f64 / (float(before) * float(step.into()));
+            distance = reached;
+        }
+        Some(sum)
+    }
 }

@@ -5,7 +5,7 @@ use crate::ema::Ema;
 use crate::kyle::Kyle;
 use crate::measure::{Growth, Measure};
 use crate::mid::{MidHistory, log_return};
-use crate::ofi::Ofi;
+use crate::ofi::{Flows, Ofi};
 use crate::rolling::Rolling;
 use crate::volatility::Volatility;
 use crate::window::{Now, Window};
@@ -23,6 +23,7 @@ pub(crate) struct BookHistory {
     /// Best bid plus best ask as last known, even if a side is empty now.
     doubled_mid: Option<i128>,
     update_rate: Rolling<()>,
+    flows: Flows,
     ofis: Vec<Ofi>,
     zscores: Vec<ZScore>,
     mids: MidHistory,
@@ -40,6 +41,7 @@ impl BookHistory {
             since: None,
             doubled_mid: None,
             update_rate: Rolling::new(&wiring.update_rate, capacity),
+            flows: Flows::new(wiring.ofis.iter().map(|(levels, _)| levels)),
             ofis: wiring.ofis.iter().map(ofi).collect(),
             zscores: wiring.zscores.iter().map(zscore).collect(),
             mids: MidHistory::new(&wiring.mids, capacity),
@@ -74,7 +76,8 @@ impl BookHistory {
         let now = self.now(at);
         if self.since.is_some() {
             let now = self.flow_now(at);
-            self.ofis.iter_mut().for_each(|ofi| ofi.on_book(now, top, bids, asks));
+            self.flows.set(top, bids, asks);
+            self.ofis.iter_mut().for_each(|ofi| ofi.on_book(now, &self.flows));
         } else {
             self.since = Some(at);
         }

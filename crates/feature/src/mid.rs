@@ -17,6 +17,30 @@ struct MidChange {
 struct Cursor {
     window: Window,
     position: u64,
+    /// The key of the change after that one; the latest there is without one.
+    next_key: u64,
+}
+
+#[inline]
+fn change(changes: &[MidChange], position: u64) -> &MidChange {
+    &changes[position as usize & (changes.len() - 1)]
+}
+
+impl Cursor {
+    fn new(window: Window) -> Self {
+        Self { window, position: 0, next_key: u64::MAX }
+    }
+
+    /// Moves to the next change of those before `head`.
+    #[inline]
+    fn go_on(&mut self, changes: &[MidChange], head: u64) {
+        self.position += 1;
+        self.next_key = u64::MAX;
+        if self.position + 1 < head {
+            let next = change(changes, self.position + 1);
+            self.next_key = self.window.key(next.at, next.update);
+        }
+    }
 }
 
 /// Mid changes of this epoch and a cursor a window.
@@ -34,14 +58,9 @@ impl MidHistory {
         Self {
             changes: vec![MidChange::default(); slots].into_boxed_slice(),
             head: 0,
-            cursors: windows.iter().map(|&window| Cursor { window, position: 0 }).collect(),
+            cursors: windows.iter().map(|&window| Cursor::new(window)).collect(),
             overflows: 0,
         }
-    }
-
-    #[inline]
-    fn change(&self, position: u64) -> &MidChange {
-        &self.changes[position as usize & (self.changes.len() - 1)]
     }
 
     /// Takes a mid that differs from the one before.
@@ -49,44 +68,38 @@ impl MidHistory {
     pub(crate) fn push(&mut self, now: Now, doubled_mid: i128) {
         self.advance(now);
         let capacity = self.changes.len() as u64;
-        for cursor in &mut self.cursors {
-            if self.head - cursor.position == capacity {
-                cursor.position += 1;
-                self.overflows += 1;
-            }
-        }
         let slot = self.head as usize & (self.changes.len() - 1);
         self.changes[slot] = MidChange { at: now.at, update: now.index, doubled_mid };
+        for cursor in &mut self.cursors {
+            if self.head - cursor.position == capacity {
+                cursor.go_on(&self.changes, self.head);
+                self.overflows += 1;
+            }
+            if cursor.position + 1 == self.head {
+                cursor.next_key = cursor.window.key(now.at, now.index);
+            }
+        }
         self.head += 1;
     }
 
     /// Moves every cursor to the change in force at its window's far end.
     #[inline]
     pub(crate) fn advance(&mut self, now: Now) {
-        for index in 0..self.cursors.len() {
-            let Cursor { window, mut position } = self.cursors[index];
-            let Some(horizon) = window.horizon(now) else { continue };
-            while position + 1 < self.head && self.key(window, position + 1) <= horizon {
-                position += 1;
+        for cursor in &mut self.cursors {
+            let Some(horizon) = cursor.window.horizon(now) else { continue };
+            while cursor.next_key <= horizon && cursor.position + 1 < self.head {
+                cursor.go_on(&self.changes, self.head);
             }
-            self.cursors[index].position = position;
-        }
-    }
-
-    #[inline]
-    fn key(&self, window: Window, position: u64) -> u64 {
-        match window {
-            Window::Time { .. } => self.change(position).at,
-            Window::Updates { .. } | Window::Trades { .. } => self.change(position).update,
         }
     }
 
     /// The doubled mid in force at the window's far end; `None` before there was one, or if the
     /// ring has lost it.
     pub(crate) fn past(&self, window: usize, now: Now) -> Option<i128> {
-        let Cursor { window, position } = self.cursors[window];
-        let known = self.head > 0 && self.key(window, position) <= window.horizon(now)?;
-        known.then(|| self.change(position).doubled_mid)
+        let Cursor { window, position, .. } = self.cursors[window];
+        let change = change(&self.changes, position);
+        let known = self.head > 0 && window.key(change.at, change.update) <= window.horizon(now)?;
+        known.then_some(change.doubled_mid)
     }
 
     pub(crate) fn overflows(&self) -> u64 {
@@ -96,7 +109,7 @@ impl MidHistory {
     pub(crate) fn clear(&mut self) {
         self.head = 0;
         for cursor in &mut self.cursors {
-            cursor.position = 0;
+            *cursor = Cursor::new(cursor.window);
         }
     }
 
@@ -114,6 +127,9 @@ impl MidHistory {
 pub(crate) fn log_return(old: i128, new: i128) -> Option<f64> {
     if old <= 0 || new <= 0 {
         return None;
+    }
+    if old == new {
+        return Some(0.0);
     }
     Some(libm::log1p(float(new - old) / float(old)))
 }

@@ -15,6 +15,44 @@ pub(crate) enum FlowLevels {
     UpTo(usize),
 }
 
+/// What one book message changed at every level, in quantity units.
+#[derive(Clone, Debug)]
+pub(crate) struct Flows {
+    /// By level, the best one first.
+    at: Vec<i128>,
+    /// Levels read by any series.
+    depth: usize,
+}
+
+impl Flows {
+    /// Flows of the levels that these series read.
+    pub(crate) fn new<'a>(series: impl Iterator<Item = &'a FlowLevels>) -> Self {
+        let deepest = series.map(|levels| match levels {
+            FlowLevels::One(level) | FlowLevels::UpTo(level) => *level,
+        });
+        let depth = deepest.max().unwrap_or(0);
+        Self { at: Vec::with_capacity(depth), depth }
+    }
+
+    /// Takes the change from the message before, `old`, to this one.
+    #[inline]
+    pub(crate) fn set(&mut self, old: &Top, bids: &[Level], asks: &[Level]) {
+        self.at.clear();
+        self.at.extend((0..self.depth).map(|index| {
+            bid_flow(old.bids().get(index), bids.get(index))
+                - ask_flow(old.asks().get(index), asks.get(index))
+        }));
+    }
+
+    #[inline]
+    fn of(&self, levels: FlowLevels) -> i128 {
+        match levels {
+            FlowLevels::One(level) => self.at[level - 1],
+            FlowLevels::UpTo(levels) => self.at[..levels].iter().sum(),
+        }
+    }
+}
+
 /// A series of flow contributions, one a book message.
 #[derive(Clone, Debug)]
 pub(crate) struct Ofi {
@@ -27,20 +65,11 @@ impl Ofi {
         Self { levels, rolling: Rolling::new(windows, capacity) }
     }
 
-    /// Takes the change from the message before, `old`, to this one, which is number `now.index`
-    /// after the epoch's first.
+    /// Takes the flows of message number `now.index` after the epoch's first.
     #[inline]
-    pub(crate) fn on_book(&mut self, now: Now, old: &Top, bids: &[Level], asks: &[Level]) {
-        let at_level = |index: usize| {
-            bid_flow(old.bids.get(index), bids.get(index))
-                - ask_flow(old.asks.get(index), asks.get(index))
-        };
-        let flow = match self.levels {
-            FlowLevels::One(level) => at_level(level - 1),
-            FlowLevels::UpTo(levels) => (0..levels).map(at_level).sum(),
-        };
+    pub(crate) fn on_book(&mut self, now: Now, flows: &Flows) {
         self.rolling.expire(now);
-        self.rolling.push(now.at, now.index, flow);
+        self.rolling.push(now.at, now.index, flows.of(self.levels));
     }
 
     #[inline]
@@ -86,8 +115,8 @@ fn bid_flow(old: Option<&Level>, new: Option<&Level>) -> i128 {
         (None, Some(new)) => qty(new),
         (Some(old), None) => -qty(old),
         (Some(old), Some(new)) => {
-            i128::from(new.price >= old.price) * qty(new)
-                - i128::from(new.price <= old.price) * qty(old)
+            (if new.price >= old.price { qty(new) } else { 0 })
+                - (if new.price <= old.price { qty(old) } else { 0 })
         }
     }
 }
@@ -100,8 +129,8 @@ fn ask_flow(old: Option<&Level>, new: Option<&Level>) -> i128 {
         (None, Some(new)) => qty(new),
         (Some(old), None) => -qty(old),
         (Some(old), Some(new)) => {
-            i128::from(new.price <= old.price) * qty(new)
-                - i128::from(new.price >= old.price) * qty(old)
+            (if new.price <= old.price { qty(new) } else { 0 })
+                - (if new.price >= old.price { qty(old) } else { 0 })
         }
     }
 }

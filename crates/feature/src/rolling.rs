@@ -8,7 +8,8 @@
 //!
 //! An entry is added to every window's sum when it is pushed and taken out once when a window
 //! leaves it behind, so the cost of an event does not depend on how long the windows are. Sums are
-//! integers: what is added and taken out again leaves nothing behind.
+//! integers: what is added and taken out again leaves nothing behind. Each window has the key of
+//! its oldest entry at hand, so that the ring is not touched while nothing leaves.
 
 use crate::window::{Now, Window};
 
@@ -53,7 +54,31 @@ struct Entry<T> {
 struct Span<S> {
     window: Window,
     tail: u64,
+    /// The key of the entry at the tail; [`NOTHING`] without one.
+    tail_key: u64,
     sum: S,
+}
+
+/// The key of no entry: later than every horizon.
+const NOTHING: u64 = u64::MAX;
+
+#[inline]
+fn slot<T>(entries: &[T], position: u64) -> usize {
+    position as usize & (entries.len() - 1)
+}
+
+impl<S> Span<S> {
+    /// Takes the oldest entry out.
+    #[inline]
+    fn leave_tail<T: Sample<Sum = S>>(&mut self, entries: &[Entry<T>], head: u64) {
+        entries[slot(entries, self.tail)].sample.remove(&mut self.sum);
+        self.tail += 1;
+        self.tail_key = NOTHING;
+        if self.tail < head {
+            let entry = &entries[slot(entries, self.tail)];
+            self.tail_key = self.window.key(entry.at, entry.index);
+        }
+    }
 }
 
 /// A ring of samples and the windows over it.
@@ -80,7 +105,7 @@ impl<T: Sample> Rolling<T> {
             .unwrap_or(1);
         let spans = windows
             .iter()
-            .map(|&window| Span { window, tail: 0, sum: T::Sum::default() })
+            .map(|&window| Span { window, tail: 0, tail_key: NOTHING, sum: T::Sum::default() })
             .collect();
         Self {
             entries: vec![Entry::default(); slots].into_boxed_slice(),
@@ -96,27 +121,13 @@ impl<T: Sample> Rolling<T> {
         Self::new(windows, (steps as usize).next_power_of_two())
     }
 
-    #[inline]
-    fn slot(entries: &[Entry<T>], position: u64) -> usize {
-        position as usize & (entries.len() - 1)
-    }
-
     /// Takes out of every window what it has left behind.
     #[inline]
     pub(crate) fn expire(&mut self, now: Now) {
         for span in &mut self.spans {
             let Some(horizon) = span.window.horizon(now) else { continue };
-            while span.tail < self.head {
-                let entry = &self.entries[Self::slot(&self.entries, span.tail)];
-                let key = match span.window {
-                    Window::Time { .. } => entry.at,
-                    Window::Updates { .. } | Window::Trades { .. } => entry.index,
-                };
-                if key > horizon {
-                    break;
-                }
-                entry.sample.remove(&mut span.sum);
-                span.tail += 1;
+            while span.tail_key <= horizon && span.tail < self.head {
+                span.leave_tail(&self.entries, self.head);
             }
         }
     }
@@ -126,12 +137,14 @@ impl<T: Sample> Rolling<T> {
     #[inline]
     pub(crate) fn push(&mut self, at: u64, index: u64, sample: T) {
         let capacity = self.entries.len() as u64;
-        let slot = Self::slot(&self.entries, self.head);
+        let slot = slot(&self.entries, self.head);
         for span in &mut self.spans {
             if self.head - span.tail == capacity {
-                self.entries[slot].sample.remove(&mut span.sum);
-                span.tail += 1;
+                span.leave_tail(&self.entries, self.head);
                 self.overflows += 1;
+            }
+            if span.tail == self.head {
+                span.tail_key = span.window.key(at, index);
             }
             sample.add(&mut span.sum);
         }
@@ -166,8 +179,7 @@ impl<T: Sample> Rolling<T> {
     pub(crate) fn clear(&mut self) {
         self.head = 0;
         for span in &mut self.spans {
-            span.tail = 0;
-            span.sum = T::Sum::default();
+            *span = Span { tail: 0, tail_key: NOTHING, sum: T::Sum::default(), ..*span };
         }
     }
 
@@ -178,14 +190,14 @@ impl<T: Sample> Rolling<T> {
     pub(crate) fn rescale(&mut self, grow: impl Fn(T) -> Option<T>) -> bool {
         let oldest = self.spans.iter().map(|span| span.tail).min().unwrap_or(self.head);
         for position in oldest..self.head {
-            let slot = Self::slot(&self.entries, position);
+            let slot = slot(&self.entries, position);
             let Some(grown) = grow(self.entries[slot].sample) else { return false };
             self.entries[slot].sample = grown;
         }
         for span in &mut self.spans {
             span.sum = T::Sum::default();
             for position in span.tail..self.head {
-                self.entries[Self::slot(&self.entries, position)].sample.add(&mut span.sum);
+                self.entries[slot(&self.entries, position)].sample.add(&mut span.sum);
             }
         }
         true

@@ -163,6 +163,7 @@ impl FeatureState {
     pub fn fill_f64(&mut self, at: UnixNanos, values: &mut [f64], valid: &mut ValidMask) {
         assert_eq!(values.len(), self.slots.len(), "one value a feature");
         self.each(at, valid, |index, value| {
+            let value = value.filter(|value| value.is_finite());
             values[index] = value.unwrap_or(0.0);
             value.is_some()
         });
@@ -187,7 +188,7 @@ impl FeatureState {
         self.trades.advance(at);
         *valid = [0; 2];
         for (index, &slot) in self.slots.iter().enumerate() {
-            let value = self.value(slot, at).filter(|value| value.is_finite());
+            let value = self.value(slot, at);
             valid[index / 64] |= u64::from(put(index, value)) << (index % 64);
         }
     }

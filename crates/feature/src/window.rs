@@ -61,6 +61,15 @@ impl Window {
         }
     }
 
+    /// What the window's horizon is held against, of an entry of that time and number.
+    #[inline]
+    pub(crate) fn key(self, at: u64, index: u64) -> u64 {
+        match self {
+            Self::Time { .. } => at,
+            Self::Updates { .. } | Self::Trades { .. } => index,
+        }
+    }
+
     /// Seconds a time window spans.
     pub(crate) fn seconds(self) -> f64 {
         self.nanos() as f64 / 1e9

@@ -101,13 +101,11 @@ impl ZScore {
     }
 
     fn read(&self, top: &Top, measure: &Measure) -> Option<Reading> {
-        let units = if self.feature.is_quantity() {
-            self.feature.qty_units(top, measure)?
-        } else {
-            let value = self.feature.value(top, measure)?;
-            (value * quanta(self.feature)).round_ties_even() as i128
-        };
-        (units.abs() <= READING_MAX).then_some(Reading(units as i64))
+        if self.feature.is_quantity() {
+            let units = self.feature.qty_units(top, measure)?;
+            return (units.abs() <= READING_MAX).then_some(Reading(units as i64));
+        }
+        rounded(self.feature.value(top, measure)? * quanta(self.feature))
     }
 
     #[inline]
@@ -149,6 +147,18 @@ impl ZScore {
     }
 }
 
+/// The nearest integer, ties to the even one; `None` beyond [`READING_MAX`].
+#[inline]
+fn rounded(value: f64) -> Option<Reading> {
+    /// Of doubles between 2^52 and 2^53 only integers are left: the sum is rounded as it should be.
+    const INTEGERS: f64 = (1u64 << 52) as f64 * 1.5;
+    let whole = match value.abs() < (1u64 << 51) as f64 {
+        true => (value + INTEGERS) - INTEGERS,
+        false => value.round_ties_even(),
+    };
+    (whole.abs() <= READING_MAX as f64).then_some(Reading(whole as i64))
+}
+
 /// Quanta to one: 2^44 for imbalances, 2^30 for values in ticks (up to 4 million of them).
 pub(crate) fn quanta(feature: BookFeature) -> f64 {
     match feature {
@@ -167,6 +177,22 @@ mod tests {
             Reading(reading).add(&mut sum);
         }
         sum
+    }
+
+    #[test]
+    fn readings_are_rounded_to_even() {
+        let limit = READING_MAX as f64;
+        let half_way = (1u64 << 51) as f64 - 0.5;
+        for value in [0.0, 0.5, 1.5, 2.5, 0.49999999999999994, 1e15 + 0.5, half_way, limit - 0.5] {
+            for value in [value, -value] {
+                let expected = value.round_ties_even() as i64;
+                assert_eq!(rounded(value), Some(Reading(expected)), "{value}");
+            }
+        }
+        assert_eq!(rounded(limit), Some(Reading(READING_MAX as i64)));
+        for beyond in [limit + 1.0, f64::NAN, f64::INFINITY, -1e300] {
+            assert_eq!(rounded(beyond), None);
+        }
     }
 
     #[test]
