@@ -67,13 +67,15 @@ impl<'a> CheckedMessage<'a> {
     /// One level from its two texts; `None` if it takes the general path to read them.
     #[inline(always)]
     pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
-        if let Some((price_units, qty_units)) = self.message.read_alike(bytes, price, qty) {
-            let (price_decimals, qty_decimals) = self.message.decimals_shown();
-            let price = Shown::plain(&bytes[price.start..price.end], price_decimals);
-            let qty = Shown::plain(&bytes[qty.start..qty.end], qty_decimals);
-            self.texts.plain_level(side, price, qty, qty_units == 0)?;
-            self.message.push(side, price_units, qty_units);
-            return Some(());
+        if let Some(numbers) = self.message.read_plain(bytes, price, qty) {
+            let [(price_units, price_decimals), (qty_units, qty_decimals)] = numbers;
+            let price_shown = Shown::plain(&bytes[price.start..price.end], price_decimals);
+            let qty_shown = Shown::plain(&bytes[qty.start..qty.end], qty_decimals);
+            // Asked again about one that it does not explain, the record says the same.
+            if !self.texts.is_noted_plain(side, price_shown, qty_shown, qty_units == 0) {
+                self.message.push(side, price_units, qty_units);
+                return Some(());
+            }
         }
         self.read_otherwise(bytes, side, price, qty)
     }

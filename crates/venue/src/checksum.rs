@@ -131,22 +131,22 @@ impl Texts {
         }
     }
 
-    /// As [`Texts::level`], of plain numbers (digits, and a point at most) and not padded on the
-    /// left; `None` if the level is one to be noted.
+    /// Whether the level is one to be noted, of plain numbers (digits, and a point at most) that are
+    /// not padded on the left. One that is not is taken, as [`Texts::level`] would.
     #[inline(always)]
-    pub(crate) fn plain_level(
+    pub(crate) fn is_noted_plain(
         &mut self,
         side: Side,
         price: Shown<'_>,
         qty: Shown<'_>,
         is_deletion: bool,
-    ) -> Option<()> {
+    ) -> bool {
         let usual = is_deletion || {
             let price = self.draft.price.explains_plain(price);
             let qty = self.draft.qty.explains_plain(qty);
             price && qty
         };
-        (!self.is_noted(side, usual)).then_some(())
+        self.is_noted(side, usual)
     }
 
     #[inline(always)]

@@ -12,20 +12,26 @@
 
 use crate::cursor::{Cursor, Span};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::Lanes;
+use crate::lanes::Forms;
 use tickhawk_market::{
     Change, Decimal, Price, Qty, Scale, Side,
     digits::{FIRST_BYTES, POW10, ZEROS, not_digits, value, word},
 };
 
 /// How prices and quantities of one instrument are written, and the integers they become.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Units {
     pub(crate) price: Form,
     pub(crate) qty: Form,
-    /// How long the last price was.
-    pub(crate) price_length: usize,
+    /// How long the last price was that no lane read.
+    price_length: usize,
+    /// How lanes read both, unless they cannot.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) forms: Option<[&'static Forms; 2]>,
 }
+
+/// A number's units, and the decimals it is written with.
+pub(crate) type Number = (i64, u8);
 
 /// One kind of number: the decimals of its integers, and how it was written last.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +52,6 @@ pub(crate) struct Layout {
     spare: u64,
     /// By which the bytes that count are moved to the end of their word.
     shift: u64,
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) lanes: Lanes,
 }
 
 /// By the decimals written, and those of the integers.
@@ -124,8 +128,6 @@ impl Layout {
             kept,
             spare: FIRST_BYTES[written] & !kept,
             shift: UP[8 - decimals],
-            #[cfg(target_arch = "x86_64")]
-            lanes: Lanes::new(written, decimals),
         }
     }
 
@@ -160,13 +162,17 @@ impl Layout {
         let one = POW10[self.decimals].cast_unsigned();
         Some(value(front).wrapping_mul(one).wrapping_add(value(behind)).cast_signed())
     }
+}
 
-    /// How many digits of a number so written count; `None` if it cannot be.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    pub(crate) fn digits_of(&self, Span { start, end }: Span) -> Option<usize> {
-        let whole = end.wrapping_sub(self.suffix).wrapping_sub(start);
-        (whole.wrapping_sub(1) < 8).then(|| whole + self.decimals)
+impl Default for Units {
+    fn default() -> Self {
+        Self {
+            price: Form::default(),
+            qty: Form::default(),
+            price_length: 0,
+            #[cfg(target_arch = "x86_64")]
+            forms: Forms::of(Scale::default()),
+        }
     }
 }
 
@@ -177,7 +183,20 @@ impl Units {
         if self.price.decimals != scale.price_decimals || self.qty.decimals != scale.qty_decimals {
             self.price = Form::new(scale.price_decimals, scale.price_decimals);
             self.qty = Form::new(scale.qty_decimals, scale.qty_decimals);
+            #[cfg(target_arch = "x86_64")]
+            {
+                self.forms = Forms::of(scale);
+            }
         }
+    }
+
+    /// A price and a quantity, each with the decimals it is written with, as lanes read them.
+    #[inline(always)]
+    pub(crate) fn read_two(&self, bytes: &[u8], price: Span, qty: Span) -> Option<[Number; 2]> {
+        #[cfg(target_arch = "x86_64")]
+        return crate::lanes::read_two(self, bytes, price, qty);
+        #[cfg(not(target_arch = "x86_64"))]
+        return None;
     }
 
     /// Every `["price","qty"]` of a JSON array at the cursor.

@@ -4,7 +4,7 @@ use crate::{
     DecodeError,
     cursor::{Cursor, Span},
     json::{Frame, Raw},
-    units::Units,
+    units::{Number, Units},
 };
 use tickhawk_market::{
     BookKind, BookUpdate, Change, Decimal, InstrumentId, Price, Qty, Scale, Side, UnixNanos,
@@ -83,9 +83,10 @@ impl Message<'_> {
         Some(())
     }
 
-    /// A level's numbers, if both are written as the last ones were and not padded on the left.
+    /// A level's numbers, if neither is padded on the left, and lanes can read them or both are
+    /// written as the last ones were.
     #[inline(always)]
-    pub(crate) fn read_alike(&self, bytes: &[u8], price: Span, qty: Span) -> Option<(i64, i64)> {
+    pub(crate) fn read_plain(&self, bytes: &[u8], price: Span, qty: Span) -> Option<[Number; 2]> {
         let padded = |span: Span| {
             let second = bytes.get(span.start + 1).is_some_and(u8::is_ascii_digit);
             bytes.get(span.start) == Some(&b'0') && second
@@ -93,17 +94,16 @@ impl Message<'_> {
         if padded(price) || padded(qty) {
             return None;
         }
-        let price = self.units.price.layout.read(bytes, price)?;
+        if let Some(numbers) = self.units.read_two(bytes, price, qty) {
+            return Some(numbers);
+        }
+        let form = &self.units.price.layout;
+        let price = (form.read(bytes, price)?, form.written());
         // Deletions are mostly so written, however other quantities are.
         let is_zero = qty.end == qty.start + 1 && bytes.get(qty.start) == Some(&b'0');
-        let qty = if is_zero { 0 } else { self.units.qty.layout.read(bytes, qty)? };
-        Some((price, qty))
-    }
-
-    /// The decimals that prices and quantities showed last.
-    #[inline(always)]
-    pub(crate) fn decimals_shown(&self) -> (u8, u8) {
-        (self.units.price.layout.written(), self.units.qty.layout.written())
+        let form = &self.units.qty.layout;
+        let qty = if is_zero { 0 } else { form.read(bytes, qty)? };
+        Some([price, (qty, form.written())])
     }
 
     /// Takes the next numbers to be written like these.
@@ -124,8 +124,10 @@ impl Message<'_> {
     /// One level from its two texts; `None` if it takes the general path to read them.
     #[inline(always)]
     pub(crate) fn read(&mut self, bytes: &[u8], side: Side, price: Span, qty: Span) -> Option<()> {
-        let price = self.units.price.read(bytes, price)?;
-        let qty = self.units.qty.read(bytes, qty)?;
+        let (price, qty) = match self.units.read_two(bytes, price, qty) {
+            Some([price, qty]) => (price.0, qty.0),
+            None => (self.units.price.read(bytes, price)?, self.units.qty.read(bytes, qty)?),
+        };
         self.push(side, price, qty);
         Some(())
     }
