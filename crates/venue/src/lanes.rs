@@ -129,7 +129,7 @@ fn read_two_here(
         ((points >> (16 - length.min(16))).trailing_zeros() as usize).min(length)
     };
     let whole = [whole(points & 0xffff, length[0]), whole(points >> 16, length[1])];
-    let [price, qty] = numbers(forms, text, whole, length)?;
+    let [price, qty] = numbers::<false>(forms, text, whole, length)?;
     let written = |which: usize| (length[which] - whole[which]).saturating_sub(1) as u8;
     Some([(price, written(0)), (qty, written(1))])
 }
@@ -227,7 +227,7 @@ fn level(forms: [&'static Forms; 2], window: &[u8; WINDOW]) -> Option<([i64; 2],
     let price_whole = (points.trailing_zeros() as usize).min(length[0]);
     let qty_whole = (qty_points.trailing_zeros() as usize).min(length[1]);
     let text = [tail(window, price_end), tail(window, qty_end)];
-    let numbers = numbers(forms, text, [price_whole, qty_whole], length)?;
+    let numbers = numbers::<true>(forms, text, [price_whole, qty_whole], length)?;
     Some((numbers, qty_end))
 }
 
@@ -248,9 +248,10 @@ fn word(window: &[u8; WINDOW], at: usize) -> u64 {
 }
 
 /// The numbers that end the two texts, of those lengths, so many bytes of which are before the point.
+/// An instance for levels in a row and one for single ones: what is called once is inlined.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 #[inline]
-fn numbers(
+fn numbers<const IN_A_ROW: bool>(
     forms: [&'static Forms; 2],
     text: [&[u8; 16]; 2],
     whole: [usize; 2],
