@@ -2,13 +2,18 @@
 
 use crate::{
     Outcome,
-    cli::bench::{BenchArgs, BenchCommand, CompareArgs, MeasureArgs},
+    cli::{
+        ConfigArgs, ScoringArgs,
+        bench::{BenchArgs, BenchCommand, CompareArgs, MeasureArgs},
+    },
+    config::Config,
     replay::{BUNDLED_MODEL, bundled},
     report,
+    tuning::{Threads, Tuned},
 };
 use anyhow::{Context, Result};
 use std::{fs, io::Write, path::Path, thread};
-use tickhawk_engine::{allowed_cores, pin_to_core};
+use tickhawk_engine::{allowed_cores, pin_to_core, take_precedence};
 use tickhawk_harness::{
     Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, compare, host::Surroundings,
 };
@@ -48,13 +53,17 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
 }
 
 fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
+    let told = ConfigArgs { config: args.config.clone(), tick_size: None };
+    let config = Config::resolve(&told, &ScoringArgs::default())?;
+    let tuned = config.tuning.apply(Threads { spinning: 1, has_sockets: false });
     let recordings = recordings(args)?;
     let model = match &args.model {
         Some(path) => ModelFile::read(path)?,
         None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
     };
     let cores = cores(args);
-    let surroundings = Surroundings::new(cores.map(|[core, _]| core));
+    let mut surroundings = Surroundings::new(cores.map(|[core, _]| core));
+    surroundings.tuning = tuned.summary();
     let clock = Clock::new();
     let sent = match (args.closed, args.pace) {
         (true, _) => Loop::Closed,
@@ -72,7 +81,7 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
     let mut results = Results::new(bench.clock.clone());
     for stage in stages {
         eprintln!("measuring {}", stage.name());
-        on_its_core(*stage, &bench, &mut results)?;
+        on_its_core(*stage, &bench, &tuned, &mut results)?;
     }
     if let Some(folder) = &args.hgrm {
         results
@@ -91,12 +100,18 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
 }
 
 /// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
-/// handoff inherit them and find theirs.
-fn on_its_core(stage: Stage, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
+/// handoff inherit them and find theirs. Those have no priority either: both never sleep.
+fn on_its_core(
+    stage: Stage,
+    bench: &Bench<'_>,
+    tuned: &Tuned,
+    results: &mut Results,
+) -> Result<()> {
     let measured = thread::scope(|scope| {
         let measure = || -> Result<()> {
-            if let (Some([core, _]), true) = (bench.cores, stage != Stage::Handoff) {
-                pin_to_core(core)?;
+            if stage != Stage::Handoff {
+                bench.cores.map_or(Ok(()), |[core, _]| pin_to_core(core))?;
+                tuned.realtime_priority.map_or(Ok(()), take_precedence)?;
             }
             if results.rows.is_empty() {
                 Stage::base(bench, results);

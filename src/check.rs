@@ -128,6 +128,8 @@ fn values(config: &Config) -> Vec<Value> {
             Origin::File,
         ));
     }
+    let tuning = config.tuning.values().into_iter();
+    values.extend(tuning.map(|(key, said, from)| value(key, said, from)));
     if let Some(tick) = &config.tick_size {
         values.push(value("tick_size", tick_text(*tick), Origin::Flag));
     }

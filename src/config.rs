@@ -1,5 +1,9 @@
 //! The config: what was typed, and what is true.
 
+mod origin;
+
+pub use origin::Origin;
+
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -24,6 +28,7 @@ use crate::{
     },
     lanes::LaneSection,
     report::tick_text,
+    tuning::{Tuning, TuningSection},
     watch::{self, Followed},
 };
 
@@ -54,6 +59,9 @@ struct ConfigFile {
     /// Who scores beside the model.
     #[serde(default)]
     challenger: ChallengerSection,
+    /// What is asked of the host.
+    #[serde(default)]
+    tuning: TuningSection,
     /// What `live` and `record` serve.
     #[serde(default)]
     lanes: Vec<LaneSection>,
@@ -116,30 +124,6 @@ struct InstrumentSection {
     tick_size: Option<String>,
 }
 
-/// Where a value came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// Nobody said.
-    #[default]
-    Default,
-    /// The config file.
-    File,
-    /// A flag.
-    Flag,
-}
-
-impl Origin {
-    /// The word outputs use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::File => "file",
-            Self::Flag => "flag",
-        }
-    }
-}
-
 /// The config with every relation checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -181,6 +165,8 @@ pub struct Config {
     pub ladder: LadderSections,
     /// Who scores beside them.
     pub challenger: ChallengerSection,
+    /// What is asked of the host.
+    pub tuning: Tuning,
     /// Where the config file is: paths in it are relative to this.
     pub folder: PathBuf,
     /// Ticks by symbol.
@@ -274,6 +260,7 @@ impl Config {
                 breaker: file.breaker,
             },
             challenger: file.challenger,
+            tuning: Tuning::resolve(&file.tuning)?,
             folder,
         })
     }
@@ -315,8 +302,9 @@ impl Config {
             fallback,
             rule,
             breaker,
-            // It leaves no trace in what is recorded.
+            // These two leave no trace in what is recorded.
             challenger: ChallengerSection::default(),
+            tuning: TuningSection::default(),
             features: self.feature_section.clone(),
             policy: PolicySection { enter: Some(self.thresholds.0), exit: Some(self.thresholds.1) },
             book: BookSection {

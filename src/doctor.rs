@@ -1,13 +1,16 @@
 //! `tickhawk doctor`: what this host is, and what it lacks for low latency.
 
-use crate::{Outcome, cli::DoctorArgs, report};
+use crate::{Outcome, cli::DoctorArgs, report, tuning};
 use anyhow::Result;
 use serde::Serialize;
 use std::{env, io::Write, thread};
-use tickhawk_engine::pin_to_core;
+use tickhawk_engine::{may_lock_memory, may_use_huge_pages, pin_to_core, take_precedence};
 use tickhawk_harness::host;
 use tickhawk_inference::{Runtime, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck};
+
+/// The usual choice for `tuning.busy_poll_us`.
+const BUSY_POLL_TRIED_US: u32 = 50;
 
 /// One thing looked at.
 #[derive(Serialize)]
@@ -31,6 +34,10 @@ pub fn run(args: DoctorArgs) -> Result<Outcome> {
         transparent_huge_pages(),
         shared_memory(),
         locked_memory(),
+        available_memory(),
+        busy_poll(),
+        realtime(),
+        realtime_share(),
         onnx_runtime(),
     ];
     let mut out = report::stdout();
@@ -115,22 +122,19 @@ fn meminfo(key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Nothing here uses them: the allocator asks for transparent ones.
 fn huge_pages() -> Finding {
-    let (total, size_kb) = (meminfo("HugePages_Total"), meminfo("Hugepagesize"));
-    let advice = (total.unwrap_or(0) == 0).then_some("rings and books live on ordinary pages");
-    let found = match (total, size_kb) {
-        (Some(total), Some(size_kb)) => format!("{total} of {size_kb} KiB"),
+    let found = match (meminfo("HugePages_Total"), meminfo("Hugepagesize")) {
+        (Some(total), Some(size_kb)) => format!("{total} of {size_kb} KiB, unused"),
         _ => or_unknown(None),
     };
-    finding("huge pages reserved", found, advice)
+    finding("huge pages reserved", found, None)
 }
 
 fn transparent_huge_pages() -> Finding {
-    finding(
-        "transparent huge pages",
-        or_unknown(host::told("/sys/kernel/mm/transparent_hugepage/enabled")),
-        None,
-    )
+    let found = or_unknown(host::told("/sys/kernel/mm/transparent_hugepage/enabled"));
+    let refused = may_use_huge_pages().err().map(|error| error.cure());
+    finding("transparent huge pages", found, refused)
 }
 
 fn shared_memory() -> Finding {
@@ -151,10 +155,57 @@ fn shared_memory() -> Finding {
 }
 
 fn locked_memory() -> Finding {
-    let limits = host::told("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"));
-    let soft = line.and_then(|line| line.split_whitespace().next()).map(str::to_owned);
-    finding("memory lock limit", or_unknown(soft), None)
+    match may_lock_memory() {
+        Ok(()) => finding("memory lock limit", "none", None),
+        Err(error) => finding("memory lock limit", error.to_string(), Some(error.cure())),
+    }
+}
+
+fn available_memory() -> Finding {
+    let found = meminfo("MemAvailable").map(|kib| format!("{} MiB", kib / 1_024));
+    finding("memory available", or_unknown(found), None)
+}
+
+fn busy_poll() -> Finding {
+    let epoll_us = host::told("/proc/sys/net/core/busy_poll");
+    let is_off = epoll_us.as_deref() == Some("0");
+    match tuning::try_busy_poll(BUSY_POLL_TRIED_US) {
+        Err((why, cure)) => finding("socket busy polling", why, Some(cure)),
+        Ok(()) => finding(
+            "socket busy polling",
+            format!("allowed, net.core.busy_poll is {}", or_unknown(epoll_us)),
+            is_off.then_some(
+                "waiting for several sockets looks at none: sysctl net.core.busy_poll=50",
+            ),
+        ),
+    }
+}
+
+/// The highest that may be taken, found on a thread that is there for nothing else.
+fn realtime() -> Finding {
+    let highest = || (1..=99).rev().find(|priority| take_precedence(*priority).is_ok());
+    let highest = thread::spawn(highest).join().ok().flatten();
+    match (highest, tuning::try_realtime(1)) {
+        (Some(highest), _) => finding("real-time priority", format!("1 to {highest}"), None),
+        (None, Err((why, cure))) => finding("real-time priority", why, Some(cure)),
+        (None, Ok(())) => finding("real-time priority", or_unknown(None), None),
+    }
+}
+
+fn realtime_share() -> Finding {
+    let of = |name: &str| host::told(&format!("/proc/sys/kernel/sched_rt_{name}_us"));
+    let (run, period) = (of("runtime"), of("period"));
+    let is_bounded =
+        run.as_deref().is_some_and(|run| run != "-1" && Some(run) != period.as_deref());
+    let found = match (&run, &period) {
+        (Some(run), Some(period)) => format!("{run} of {period} us"),
+        _ => or_unknown(None),
+    };
+    let advice = is_bounded.then_some(
+        "a real-time thread that never sleeps is stopped for the rest: sysctl \
+         kernel.sched_rt_runtime_us=-1, if cores are left to the host",
+    );
+    finding("real-time share", found, advice)
 }
 
 fn onnx_runtime() -> Finding {

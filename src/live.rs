@@ -19,6 +19,7 @@ use crate::{
     run_report::{FeedRow, RunReport},
     shutdown,
     source::LiveSource,
+    tuning::{Threads, Tuned},
     watch::{Watched, Watcher},
 };
 use anyhow::{Context, Result, bail};
@@ -30,10 +31,10 @@ use std::{
 };
 use tickhawk_engine::{
     Challenger, DecisionStage, Haste, MarketStage, Source, ThreadedOptions, ThreadedOutcome,
-    run_threaded,
+    run_threaded, take_precedence,
 };
 use tickhawk_feature::{FeaturePlan, PlanOptions};
-use tickhawk_feed::{Client, ClientOptions, FeedError, READ_BUFFER_BYTES};
+use tickhawk_feed::{Client, ClientOptions, FeedError, SocketOptions};
 use tickhawk_inference::RuntimeOptions;
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport};
 
@@ -50,6 +51,9 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
         config.challenger.take(std::path::absolute(path)?);
     }
     let lanes = Lane::resolve(&config, &args.feed)?;
+    // Inference threads never sleep.
+    let spinning = lanes.len() + lanes.iter().filter(|lane| lane.busy_poll).count();
+    let tuned = config.tuning.apply(Threads { spinning, has_sockets: true });
     let stop = shutdown::install()?;
     let (out, shown) = match &args.signals {
         Some(path) => (replay::open_signals(path)?, u64::MAX),
@@ -59,7 +63,7 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
     let (feed, scoring) = (args.feed.clone(), args.scoring.clone());
     let changes = reload::watch(Told { config: args.config.clone(), scoring, feed }, &lanes)?;
     let run = |lane: &Lane, changes: Changes| -> Result<LaneRun> {
-        let run = LiveLane::start(lane, &config, &args, &stop)?;
+        let run = LiveLane::start(lane, &config, &args, &stop, &tuned)?;
         run.run(&out, shown, changes).with_context(|| format!("in the lane of {}", lane.venue))
     };
     let runs = run_lanes(&lanes, changes, &stop, run)?;
@@ -70,13 +74,15 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
 pub fn record(args: RecordArgs) -> Result<Outcome> {
     let config = Config::resolve(&args.config, &ScoringArgs::default())?;
     let lanes = Lane::resolve(&config, &args.feed)?;
+    let spinning = lanes.iter().filter(|lane| lane.busy_poll).count();
+    let tuned = config.tuning.apply(Threads { spinning, has_sockets: true });
     let stop = shutdown::install()?;
     let feed = args.feed.clone();
     let changes = reload::watch(
         Told { config: args.config.clone(), scoring: ScoringArgs::default(), feed },
         &lanes,
     )?;
-    let run = |lane: &Lane, changes| record_lane(lane, &config, &args, &stop, changes);
+    let run = |lane: &Lane, changes| record_lane(lane, &config, &args, &stop, &tuned, changes);
     let runs = run_lanes(&lanes, changes, &stop, run)?;
     let mut rows = Vec::new();
     let mut right = true;
@@ -140,6 +146,7 @@ struct LiveLane<'a> {
     clock: Clock,
     client: Client,
     recording: Option<RecordingRun>,
+    tuned: &'a Tuned,
 }
 
 impl<'a> LiveLane<'a> {
@@ -148,6 +155,7 @@ impl<'a> LiveLane<'a> {
         config: &'a Config,
         args: &'a LiveArgs,
         stop: &'a Arc<AtomicBool>,
+        tuned: &'a Tuned,
     ) -> Result<Self> {
         let ladder = Ladder::load_live(config)?;
         eprintln!("{}: {}; {}", lane.venue, lane.symbols.join(", "), ladder.describe());
@@ -155,7 +163,7 @@ impl<'a> LiveLane<'a> {
             Some(folder) => Some(RecordingRun::start(folder, lane, config, Some(&ladder))?),
             None => None,
         };
-        let client = start_client(lane, &args.feed, stop)?;
+        let client = start_client(lane, &args.feed, stop, tuned)?;
         let clock = Clock::new();
         let options = lane.market_options(config, ladder.tick_size);
         let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
@@ -175,12 +183,13 @@ impl<'a> LiveLane<'a> {
             clock,
             client,
             recording,
+            tuned,
         })
     }
 
     fn run(self, out: &SharedOut, shown: u64, changes: Changes) -> Result<LaneRun> {
         let Self { lane, config, args, stop, market, decision, names, .. } = self;
-        let Self { budget_ns, mut challenger, clock, client, recording, .. } = self;
+        let Self { budget_ns, mut challenger, clock, client, recording, tuned, .. } = self;
         let writer = SignalWriter::new(LaneOut(Arc::clone(out)), shown, lane.venue, names.clone());
         let mut listener = LiveListener::new(writer, Arc::clone(stop));
         let watcher = config.watch.as_ref().map(|followed| {
@@ -203,7 +212,13 @@ impl<'a> LiveLane<'a> {
         let mut source = LiveSource::new(client, recorder.take(), lane.venue, changes);
         let mut watch = books::Watch(args.feed.books.is_some().then(Paths::default));
         let max_batch = config.ladder.max_batch()?;
-        let options = ThreadedOptions { cores: lane.cores, lossy: true, must_pin: true, max_batch };
+        let options = ThreadedOptions {
+            cores: lane.cores,
+            realtime_priority: tuned.realtime_priority,
+            lossy: true,
+            must_pin: true,
+            max_batch,
+        };
         let outcome = run_threaded(
             &mut source,
             market,
@@ -226,7 +241,8 @@ impl<'a> LiveLane<'a> {
             eprintln!("… {} signals more; `--signals -` writes all", signals - shown);
         }
         let report = RunReport::new(&[], lane.venue, config, &market, &decision, &names, latency)
-            .live(feed, recorded, challenger.map(ChallengerRow::new));
+            .live(feed, recorded, challenger.map(ChallengerRow::new))
+            .tuned(tuned);
         notices_summary(&market.decoder_counts());
         report::feature_warnings(&market, decision.model().contract().tick_size());
         if market.counts().frames == 0 {
@@ -248,13 +264,18 @@ fn check<E: Into<FeedError>>(mut outcome: ThreadedOutcome<E>) -> Result<Threaded
     }
 }
 
-fn start_client(lane: &Lane, args: &FeedArgs, stop: &Arc<AtomicBool>) -> Result<Client> {
+fn start_client(
+    lane: &Lane,
+    args: &FeedArgs,
+    stop: &Arc<AtomicBool>,
+    tuned: &Tuned,
+) -> Result<Client> {
     let seed = u64::from(std::process::id());
     Ok(Client::start(ClientOptions {
         plan: lane.plan(args, seed),
         ca: lane.ca.clone(),
         busy_poll: lane.busy_poll,
-        read_buffer_bytes: READ_BUFFER_BYTES,
+        socket: SocketOptions { busy_poll_us: tuned.busy_poll_us, ..Default::default() },
         run_for: args.run_for,
         stop: Arc::clone(stop),
     })?)
@@ -265,6 +286,7 @@ fn record_lane(
     config: &Config,
     args: &RecordArgs,
     stop: &Arc<AtomicBool>,
+    tuned: &Tuned,
     changes: Changes,
 ) -> Result<(MarketStage, Paths, RunSummary)> {
     let run = RecordingRun::start(&args.record, lane, config, None)?;
@@ -274,7 +296,7 @@ fn record_lane(
         lane.symbols.join(", "),
         args.record.display()
     );
-    let client = start_client(lane, &args.feed, stop)?;
+    let client = start_client(lane, &args.feed, stop, tuned)?;
     // The books are kept so that what is wrong with them is asked for afresh; nothing is scored.
     let plan = FeaturePlan::compile(&["queue_imbalance"], PlanOptions::default())?;
     let clock = Clock::new();
@@ -283,6 +305,7 @@ fn record_lane(
     let mut source = LiveSource::new(client, recorder, lane.venue, changes);
     let mut paths = Paths::default();
     let mut wants = Vec::new();
+    tuned.realtime_priority.map_or(Ok(()), take_precedence)?;
     let ended = loop {
         match source.next_record() {
             Ok(Some(record)) => {

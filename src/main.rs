@@ -25,17 +25,21 @@ mod session;
 mod shutdown;
 mod simulate;
 mod source;
+mod tuning;
 mod verify;
 mod watch;
 mod worker;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+use tickhawk_engine::ReadyAllocator;
+use tickhawk_harness::CountingAllocator;
 
 #[global_allocator]
-static ALLOCATOR: tickhawk_harness::CountingAllocator<mimalloc::MiMalloc> =
-    tickhawk_harness::CountingAllocator(mimalloc::MiMalloc);
+static ALLOCATOR: CountingAllocator<ReadyAllocator<MiMalloc>> =
+    CountingAllocator(ReadyAllocator(MiMalloc));
 
 /// How a command that ran to its end ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use crate::{
     report::{self, notices_summary},
     run_report::RunReport,
     session::Recording,
+    tuning::{Threads, Tuned},
 };
 use anyhow::{Context, Result};
 use std::{
@@ -16,7 +17,9 @@ use std::{
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
-use tickhawk_engine::{DecisionStage, Haste, Inline, MarketStage, ThreadedOptions, run_threaded};
+use tickhawk_engine::{
+    DecisionStage, Haste, Inline, MarketStage, ThreadedOptions, run_threaded, take_precedence,
+};
 use tickhawk_inference::{InferenceError, LibraryError, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
 use tickhawk_venue::Venue;
@@ -37,6 +40,9 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
         true => vec![bundled(BUNDLED_RECORDING)?],
         false => args.files.clone(),
     };
+    // Whoever replays in a hurry never sleeps.
+    let spinning = if args.runner == Runner::Threaded { 2 } else { 1 };
+    let tuned = config.tuning.apply(Threads { spinning, has_sockets: false });
     let (mut recording, venue) = Recording::open(&files, args.venue.venue)?;
     let ladder = Ladder::load(&config)?;
     eprintln!("{venue}: {} files; {}", files.len(), ladder.describe());
@@ -51,7 +57,7 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
         None => (Box::new(report::stdout()), SHOWN),
     };
     let writer = SignalWriter::new(out, shown, venue, names.clone());
-    let run = run_stages(&args, &mut recording, market, decision, writer)?;
+    let run = run_stages(&args, &mut recording, market, decision, writer, tuned)?;
     recording.close();
     finish(&args, &config, &files, venue, &run, &names, &clock)
 }
@@ -61,6 +67,7 @@ struct Run {
     market: MarketStage,
     decision: DecisionStage,
     signals: u64,
+    tuned: Tuned,
 }
 
 fn run_stages(
@@ -69,10 +76,13 @@ fn run_stages(
     market: MarketStage,
     decision: DecisionStage,
     mut writer: SignalWriter<Box<dyn Write>>,
+    tuned: Tuned,
 ) -> Result<Run> {
     let reading = "reading the recording";
+    let realtime_priority = tuned.realtime_priority;
     let (market, decision) = match args.runner {
         Runner::Inline => {
+            realtime_priority.map_or(Ok(()), take_precedence)?;
             let mut inline = Inline::new(market, decision);
             while inline.step_source(recording, &mut writer, &mut ()).context(reading)? {
                 if writer.failed() {
@@ -82,7 +92,8 @@ fn run_stages(
             (inline.market, inline.decision)
         }
         Runner::Threaded => {
-            let options = ThreadedOptions { cores: args.cores, ..Default::default() };
+            let options =
+                ThreadedOptions { cores: args.cores, realtime_priority, ..Default::default() };
             let outcome =
                 run_threaded(recording, market, decision, options, &mut writer, (), &mut ());
             for failure in &outcome.pin_failures {
@@ -95,7 +106,7 @@ fn run_stages(
         }
     };
     let signals = writer.finish().context("writing signals")?;
-    Ok(Run { market, decision, signals })
+    Ok(Run { market, decision, signals, tuned })
 }
 
 fn finish(
@@ -108,7 +119,8 @@ fn finish(
     clock: &Clock,
 ) -> Result<Outcome> {
     let latency = LatencyReport::new(run.decision.histograms(), ClockCheck::measure(clock));
-    let replay = RunReport::new(files, venue, config, &run.market, &run.decision, names, latency);
+    let replay = RunReport::new(files, venue, config, &run.market, &run.decision, names, latency)
+        .tuned(&run.tuned);
     if args.signals.is_none() && run.signals > SHOWN {
         eprintln!("… {} signals more; `--signals -` writes all", run.signals - SHOWN);
     }

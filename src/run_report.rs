@@ -9,6 +9,7 @@ use crate::{
     recording_run::RunSummary,
     report::{stale_cause_word, tick_text},
     source::LiveSource,
+    tuning::{Tuned, TuningRow},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -32,6 +33,7 @@ pub struct RunReport {
     feed: Option<FeedRow>,
     recording: Option<RunSummary>,
     challenger: Option<ChallengerRow>,
+    tuning: TuningRow,
     latency: LatencyReport,
 }
 
@@ -169,8 +171,15 @@ impl RunReport {
             feed: None,
             recording: None,
             challenger: None,
+            tuning: Tuned::default().row(),
             latency,
         }
+    }
+
+    /// Adds what was asked of the host.
+    pub fn tuned(mut self, tuned: &Tuned) -> Self {
+        self.tuning = tuned.row();
+        self
     }
 
     /// Adds what only a live run has.
@@ -336,6 +345,6 @@ impl fmt::Display for RunReport {
         if let Some(challenger) = &self.challenger {
             writeln!(f, "{challenger}\n")?;
         }
-        write!(f, "{}", self.latency)
+        write!(f, "{}{}", self.tuning, self.latency)
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io::Read,
     process::{Command, Stdio},
 };
-use support::{Golden, captures, tickhawk_ends};
+use support::{Golden, captures, tickhawk_ends, without_latency};
 
 /// Runs the program; it must end so, and say each of these somewhere.
 #[track_caller]
@@ -64,6 +64,9 @@ fn configs_are_checked() {
         ("[book]\nlevels_per_side = 0\n", "levels_per_side"),
         ("[instruments.X]\ntick_size = \"zero\"\n", "instruments.X.tick_size"),
         ("[features]\nvpin_buckets = 5\n", "go together"),
+        ("[tuning]\nbusy_poll_us = 0\n", "tuning.busy_poll_us"),
+        ("[tuning]\nrealtime_priority = 100\n", "1 to 99"),
+        ("[tuning]\nhuge_page = true\n", "huge_page"),
         ("[features]\nmicroprice_ticks = [[0.1]]\n", "4 rows"),
     ] {
         fs::write(path, text).unwrap();
@@ -169,8 +172,44 @@ fn models_are_stamped_and_checked() {
     check(1, &["model", "check", out], &["error:"]);
 }
 
+/// What the host gives or refuses is told, and no signal depends on it.
+#[test]
+fn a_tuned_run_makes_the_same_signals() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let config = at("tuned.toml");
+    let options = "lock_memory = true\nprefault = true\nhuge_pages = false\nbusy_poll_us = 50\n\
+                   realtime_priority = 1\n";
+    fs::write(&config, format!("[tuning]\n{options}")).unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let (signals, report) = (at(name), at(&format!("{name}.json")));
+        let replay = ["replay", "--signals", &signals, "--report", &report];
+        check(0, &[&replay[..], more].concat(), &["total"]);
+        let lines = fs::read_to_string(signals).unwrap();
+        let signals: Vec<_> = lines.lines().map(|line| without_latency(line).to_owned()).collect();
+        (signals, fs::read_to_string(report).unwrap())
+    };
+    let (plain, report) = run("plain", &[]);
+    assert!(report.contains("\"lock_memory\": \"off\""), "{report}");
+    let (tuned, report) = run("tuned", &["--config", &config]);
+    assert_eq!(plain, tuned);
+    for (option, states) in [
+        ("lock_memory", &["on", "refused: "][..]),
+        ("prefault", &["on"]),
+        ("huge_pages", &["off"]),
+        ("busy_poll_us", &["unused: there is no socket"]),
+        ("realtime_priority", &["on", "refused: "]),
+    ] {
+        let told = |state: &&str| report.contains(&format!("\"{option}\": \"{state}"));
+        assert!(states.iter().any(told), "{option} in {report}");
+    }
+    let bench = ["bench", "book", "--json", "--pairs", "40", "--config", &config];
+    check(0, &bench, &["\"tuning\": \"", "prefault"]);
+}
+
 #[test]
 fn the_doctor_looks_and_changes_nothing() {
     check(0, &["doctor"], &["onnx runtime", "stamp clock", "cores"]);
+    check(0, &["doctor"], &["memory lock limit", "socket busy polling", "real-time priority"]);
     check(0, &["doctor", "--json"], &["\"what\":\"onnx runtime\""]);
 }

@@ -112,6 +112,24 @@ fn whatever_was_recorded_before_a_kill_can_be_replayed() {
 }
 
 #[test]
+fn a_tuned_run_scores_and_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, report) = (folder.path().join("tuned.toml"), folder.path().join("report.json"));
+    let options = "lock_memory = true\nprefault = true\nbusy_poll_us = 1\n";
+    fs::write(&config, format!("[tuning]\n{options}")).unwrap();
+    let served = Served::start(&[BUNDLED, "--pace", "20"]);
+    let mut live = served.client("live", "binance-futures", "BTCUSDT");
+    live.arg("--exit-on-close").arg("--config").arg(&config).arg("--report").arg(&report);
+    let record = folder.path().join("record");
+    let err = ends(0, &live.arg("--record").arg(&record).output().unwrap());
+    assert!(err.contains("tuning: ") && err.contains("prefault on"), "{err}");
+    let report = fs::read_to_string(report).unwrap();
+    assert!(report.contains("\"prefault\": \"on\""), "{report}");
+    assert!(!report.contains("\"busy_poll_us\": \"off\""), "{report}");
+    verify(&record);
+}
+
+#[test]
 fn a_first_signal_drains_and_a_missing_network_is_told() {
     for signal in ["INT", "TERM"] {
         let served = Served::start(&[BUNDLED, "--pace", "1"]);

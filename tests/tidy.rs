@@ -125,6 +125,31 @@ fn files_are_short_and_clean() {
     }
 }
 
+/// Every file with unsafe code stands in ARCHITECTURE.md's list; tests may count what they allocate.
+#[test]
+fn unsafe_code_stands_where_the_map_says() {
+    let places = [
+        "crates/engine/src/memory.rs",
+        "crates/engine/src/priority.rs",
+        "crates/handoff/src/shared.rs",
+        "crates/harness/src/allocations.rs",
+        "crates/inference/src/sys.rs",
+        "crates/inference/src/native/simd/",
+        "crates/inference/src/native/trees/",
+        "crates/venue/src/lanes.rs",
+    ];
+    let words = ["{", "fn", "impl", "extern"].map(|what| ["unsafe", what].join(" "));
+    for path in sources() {
+        let text = read(&path);
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let is_test = path.starts_with("tests/") || path.contains("/tests/");
+        if is_test || places.iter().any(|place| path.starts_with(place)) {
+            continue;
+        }
+        assert!(!words.iter().any(|word| text.contains(word)), "{path} holds unsafe code");
+    }
+}
+
 #[test]
 fn documents_name_what_is_there() {
     let architecture = read(&root().join("ARCHITECTURE.md"));
@@ -142,7 +167,9 @@ fn documents_name_what_is_there() {
         assert!(readme.contains(venue.slug()), "README.md says nothing of {venue}");
     }
     let mut named = BTreeMap::new();
-    for file in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "docs/outputs.md"] {
+    for file in
+        ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "docs/outputs.md", "docs/tuning.md"]
+    {
         named.insert(file, root().join(file).exists());
     }
     assert!(named.values().all(|there| *there), "{named:?}");
@@ -156,6 +183,7 @@ fn every_output_key_is_documented() {
         "crates/signal/src/line.rs",
         "crates/latency/src/report.rs",
         "src/run_report.rs",
+        "src/tuning.rs",
         "src/run_report/tiers.rs",
         "src/recording_run.rs",
         "src/verify.rs",

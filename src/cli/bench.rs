@@ -58,6 +58,9 @@ pub struct MeasureArgs {
     /// The model; without one, the bundled network.
     #[arg(long, value_name = "M")]
     pub model: Option<PathBuf>,
+    /// A TOML config; what its `[tuning]` says is asked of the host.
+    #[arg(long, value_name = "F")]
+    pub config: Option<PathBuf>,
     /// Messages a second of the pipeline's open loop.
     #[arg(long, value_name = "N", default_value_t = 10_000.0, conflicts_with_all = ["pace", "closed"],
           value_parser = positive)]

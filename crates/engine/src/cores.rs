@@ -1,8 +1,9 @@
-//! Pinning a thread to a core, and making sure of it.
+//! Where a thread runs and before whom: pinning it to a core, and making sure of it; priorities.
 
+use crate::priority::set_real_time;
 use core_affinity::CoreId;
 
-/// Why a thread is not where it was asked to be.
+/// Why a thread is not where, or not before whom, it was asked to be.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreError {
     /// The host does not have that core, or this process may not use it. See `tickhawk doctor`.
@@ -20,6 +21,15 @@ pub enum CoreError {
         core: usize,
         /// Where the thread may run now.
         found: String,
+    },
+    /// The host refused. It needs `CAP_SYS_NICE` or a limit (`ulimit -r 99`, systemd's
+    /// `LimitRTPRIO=99`).
+    #[error("the thread could not take real-time priority {priority}: {error}")]
+    NotRealTime {
+        /// The priority asked for.
+        priority: u8,
+        /// By the kernel's account.
+        error: std::io::Error,
     },
 }
 
@@ -48,6 +58,16 @@ pub fn give_way() {
     // The lowest priority there is. To ask for less of the host is never refused; where the kernel
     // knows no priorities of threads, there is nothing to give.
     let _ = rustix::process::setpriority_process(None, 19);
+}
+
+/// Has the calling thread run before all others of the host but the kernel's own, until it sleeps, if
+/// `priority` is 1 to 99, the highest. Threads it spawns afterwards do not inherit that. One that never
+/// sleeps leaves its core to nobody.
+///
+/// # Errors
+/// If the host refuses.
+pub fn take_precedence(priority: u8) -> Result<(), CoreError> {
+    set_real_time(priority).map_err(|error| CoreError::NotRealTime { priority, error })
 }
 
 /// The cores the calling thread may run on, by the kernel's word.

@@ -18,7 +18,7 @@
 //!
 //! What it refuses to do: let a frame out of a book that is not Live, or that is crossed; let a
 //! signal out before every feature of the model has been valid once in the epoch.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod challenger;
 mod cores;
@@ -28,14 +28,16 @@ mod instrument;
 mod io;
 mod link;
 mod market;
+mod memory;
 mod options;
 mod outcome;
+mod priority;
 mod publish;
 mod silence;
 mod threaded;
 
 pub use challenger::{Agreement, Challenged, Challenger, Frames};
-pub use cores::{CoreError, allowed_cores, give_way, pin_to_core};
+pub use cores::{CoreError, allowed_cores, give_way, pin_to_core, take_precedence};
 pub use decision::{
     BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Isolated, IsolatedError, Popped,
     Scored, Scorer, Swap, SwapError, Swaps, TierCounts, TierError, TierOptions,
@@ -45,6 +47,10 @@ pub use instrument::{InstrumentReport, TickSource};
 pub use io::{Input, Listener, MarketSink, Notice, Observer, Record, Source, Want, WantKind};
 pub use link::LinkReport;
 pub use market::MarketStage;
+pub use memory::{
+    MemoryError, ReadyAllocator, lock_memory, may_lock_memory, may_use_huge_pages, prefault_blocks,
+    use_small_pages,
+};
 pub use options::{MarketCounts, MarketOptions};
 pub use outcome::{Conclusion, Difference, Outcome, OutcomeError};
 pub use silence::Silence;

@@ -2,7 +2,7 @@
 
 use crate::{
     CoreError, DecisionStage, Frames, Listener, MarketSink, MarketStage, Notice, Observer, Popped,
-    Record, Source, Want, pin_to_core,
+    Record, Source, Want, memory::touch_stack, pin_to_core, take_precedence,
 };
 use crossbeam_queue::ArrayQueue;
 use std::{
@@ -57,7 +57,9 @@ pub struct ThreadedOptions {
     pub cores: Option<Cores>,
     /// Overwrite frames the inference thread is too slow for, as live does, instead of waiting.
     pub lossy: bool,
-    /// Do not start unless both threads are pinned as asked.
+    /// Real-time priority of both, 1 to 99; `None` leaves them equal to all others.
+    pub realtime_priority: Option<u8>,
+    /// Do not start unless both threads are pinned, and have the priority, as asked.
     pub must_pin: bool,
     /// Frames that may be taken off a lossy ring together: of those of one instrument only the
     /// newest is scored. 0 and 1 score every frame.
@@ -75,7 +77,7 @@ pub struct ThreadedOutcome<E> {
     pub missed_frames: u64,
     /// Signals dropped because the writer's queue was full; 0 unless lossy.
     pub dropped_signals: u64,
-    /// Threads that could not be pinned.
+    /// Threads that could not be pinned, or have no priority.
     pub pin_failures: Vec<CoreError>,
     /// Whether the source was read at all: not if a thread that must be pinned could not be.
     pub started: bool,
@@ -112,7 +114,7 @@ pub fn run_threaded<S: Source + Send>(
     let signals = ArrayQueue::new(SIGNAL_QUEUE_CAPACITY);
     let (notices, heard) = sync_channel(NOTICE_CAPACITY);
     let (done, dropped_signals) = (AtomicBool::new(false), AtomicU64::new(0));
-    let start = Start::new(options.must_pin);
+    let start = Start::new(options.must_pin, options.realtime_priority);
     thread::scope(|scope| {
         let market = scope.spawn(|| {
             let (pinned, started) = start.agree(options.cores.map(|cores| cores.market));
@@ -148,19 +150,23 @@ pub fn run_threaded<S: Source + Send>(
 /// Where both threads meet before the first record, to agree on whether to begin.
 struct Start {
     must_pin: bool,
+    realtime_priority: Option<u8>,
     failed: AtomicBool,
     both_pinned: Barrier,
 }
 
 impl Start {
-    fn new(must_pin: bool) -> Self {
-        Self { must_pin, failed: AtomicBool::new(false), both_pinned: Barrier::new(2) }
+    fn new(must_pin: bool, realtime_priority: Option<u8>) -> Self {
+        let (failed, both_pinned) = (AtomicBool::new(false), Barrier::new(2));
+        Self { must_pin, realtime_priority, failed, both_pinned }
     }
 
     /// Pins the calling thread, and waits for the other one to have tried as well. What became of
     /// it, and whether to begin.
     fn agree(&self, core: Option<usize>) -> (Result<(), CoreError>, bool) {
+        touch_stack();
         let pinned = core.map_or(Ok(()), pin_to_core);
+        let pinned = pinned.and_then(|()| self.realtime_priority.map_or(Ok(()), take_precedence));
         if pinned.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }

@@ -1,7 +1,7 @@
 //! The session with sockets: one thread that connects, reads and answers.
 
 use crate::{
-    Action, Ask, ConnectError, Ending, FeedError, Plan, Session, SessionCounts,
+    Action, Ask, ConnectError, Ending, FeedError, Plan, Session, SessionCounts, SocketOptions,
     rest::{Fetched, Rest},
     socket::{Heard, Socket},
     websocket,
@@ -43,8 +43,8 @@ pub struct ClientOptions {
     pub ca: Option<PathBuf>,
     /// Look for frames without ever sleeping: a core for a microsecond or more of wake-up.
     pub busy_poll: bool,
-    /// Read buffer of each WebSocket.
-    pub read_buffer_bytes: usize,
+    /// What each socket is opened with.
+    pub socket: SocketOptions,
     /// Ends the feed after so long.
     pub run_for: Option<Duration>,
     /// Set it to end the feed.
@@ -118,7 +118,7 @@ struct Wire {
     next_socket: usize,
     rest: Rest,
     tls: TlsConnector,
-    read_buffer_bytes: usize,
+    socket_options: SocketOptions,
     started: Instant,
     ticks: Interval,
     tick_count: u32,
@@ -161,7 +161,7 @@ impl Client {
             next_socket: 0,
             rest,
             tls,
-            read_buffer_bytes: options.read_buffer_bytes,
+            socket_options: options.socket,
             started: Instant::now(),
             ticks,
             tick_count: 0,
@@ -261,8 +261,8 @@ impl Wire {
             moved = true;
             match action {
                 Action::Connect { connection, url } => {
-                    let (tls, read_buffer_bytes) = (self.tls.clone(), self.read_buffer_bytes);
-                    let attempt = Box::pin(websocket::open(url.clone(), tls, read_buffer_bytes));
+                    let (tls, options) = (self.tls.clone(), self.socket_options);
+                    let attempt = Box::pin(websocket::open(url.clone(), tls, options));
                     self.socket(connection).connect(url, attempt);
                 }
                 Action::Send { connection, text } => self.socket(connection).send(text),

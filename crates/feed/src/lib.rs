@@ -37,4 +37,4 @@ pub use fetches::{FetchError, FetchId};
 pub use plan::Plan;
 pub use server::{ServeError, ServeOptions, Served, ServedOutput, serve};
 pub use session::{Action, Ending, LINKS, Session, SessionCounts};
-pub use websocket::{FRAME_BYTES_MAX, READ_BUFFER_BYTES};
+pub use websocket::{FRAME_BYTES_MAX, SocketOptions, try_busy_poll};

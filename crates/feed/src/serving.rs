@@ -161,7 +161,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         path = request.uri().path_and_query().map_or(String::new(), ToString::to_string);
         Ok(response)
     };
-    let config = websocket::config(websocket::READ_BUFFER_BYTES);
+    let config = websocket::config(websocket::SocketOptions::default());
     let accepted = accept_hdr_async_with_config(stream, note, Some(config));
     let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, accepted).await else { return };
     let (out, texts) = unbounded_channel();

@@ -2,6 +2,7 @@
 
 use crate::{ConnectError, FeedError};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -22,7 +23,7 @@ pub const FRAME_BYTES_MAX: usize = 16 << 20;
 /// median of seven rounds of 2,000 in one run on two shared virtual cores: 3.7 µs with 4 KiB or 8 KiB,
 /// 3.8 with 16, 4.0 with 32, 4.5 with 64, 5.6 with 128; of 20 frames of 3,000 bytes at once 1.3 µs each
 /// with 4 KiB, 1.0 with 16, 0.9 from 32 up.
-pub const READ_BUFFER_BYTES: usize = 16 << 10;
+const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// How long one attempt may take, from the name to the WebSocket.
 const ATTEMPT_SECONDS: u64 = 10;
@@ -33,10 +34,35 @@ pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// An attempt to open one.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
 
+/// What a socket is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Read buffer of the WebSocket.
+    pub read_buffer_bytes: usize,
+    /// `SO_BUSY_POLL`: how long, in microseconds, the kernel looks for packets in the network device
+    /// itself before it waits to be told of them; `None` leaves that to the host.
+    pub busy_poll_us: Option<u32>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self { read_buffer_bytes: READ_BUFFER_BYTES, busy_poll_us: None }
+    }
+}
+
+/// Whether this host lets a socket of ours look so many microseconds for packets.
+///
+/// # Errors
+/// If it does not: it needs `CAP_NET_ADMIN` for more than `net.core.busy_read` says, and a kernel
+/// built with `CONFIG_NET_RX_BUSY_POLL`.
+pub fn try_busy_poll(busy_poll_us: u32) -> std::io::Result<()> {
+    Socket::new(Domain::IPV4, Type::STREAM, None)?.set_busy_poll(busy_poll_us)
+}
+
 /// The limits of a WebSocket of ours.
-pub(crate) fn config(read_buffer_bytes: usize) -> WebSocketConfig {
+pub(crate) fn config(options: SocketOptions) -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(read_buffer_bytes)
+        .read_buffer_size(options.read_buffer_bytes)
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))
 }
@@ -73,10 +99,10 @@ pub(crate) fn tls(
 pub(crate) async fn open(
     url: String,
     tls: TlsConnector,
-    read_buffer_bytes: usize,
+    options: SocketOptions,
 ) -> Result<Stream, ConnectError> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
-    let attempt = attempt(&url, tls, read_buffer_bytes);
+    let attempt = attempt(&url, tls, options);
     match tokio::time::timeout(limit, attempt).await {
         Ok(opened) => opened,
         Err(_) => Err(ConnectError::TimedOut { url, seconds: ATTEMPT_SECONDS }),
@@ -86,10 +112,14 @@ pub(crate) async fn open(
 async fn attempt(
     url: &str,
     tls: TlsConnector,
-    read_buffer_bytes: usize,
+    options: SocketOptions,
 ) -> Result<Stream, ConnectError> {
     let address = Address::parse(url)?;
     let stream = tcp(&address).await?;
+    if let Some(busy_poll_us) = options.busy_poll_us {
+        // Whether it may be was tried before; a socket without it is as good, only later.
+        let _ = SockRef::from(&stream).set_busy_poll(busy_poll_us);
+    }
     let stream = match address.is_secure {
         false => MaybeTlsStream::Plain(stream),
         true => {
@@ -100,7 +130,7 @@ async fn attempt(
             MaybeTlsStream::Rustls(stream.map_err(|error| failed(error.to_string()))?)
         }
     };
-    let opened = client_async_with_config(url, stream, Some(config(read_buffer_bytes))).await;
+    let opened = client_async_with_config(url, stream, Some(config(options))).await;
     opened.map(|(stream, _)| stream).map_err(|error| handshake_error(url, error))
 }
 

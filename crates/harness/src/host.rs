@@ -54,6 +54,13 @@ pub struct Surroundings {
     pub commit: String,
     /// Huge pages, as the kernel gives them out on its own.
     pub transparent_huge_pages: String,
+    /// What the host was asked for and gave: names of options of `[tuning]`, or `none`.
+    #[serde(default = "none")]
+    pub tuning: String,
+}
+
+fn none() -> String {
+    "none".to_owned()
 }
 
 impl Surroundings {
@@ -69,7 +76,7 @@ impl Surroundings {
             processor: or_unknown(processor()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             pinned,
-            isolated: isolated_cores().unwrap_or_else(|| "none".to_owned()),
+            isolated: isolated_cores().unwrap_or_else(none),
             governor: or_unknown(governor()),
             virtual_machine,
             kernel: or_unknown(told("/proc/sys/kernel/osrelease")),
@@ -77,6 +84,7 @@ impl Surroundings {
             rustflags: env!("TICKHAWK_RUSTFLAGS").to_owned(),
             commit: env!("TICKHAWK_COMMIT").to_owned(),
             transparent_huge_pages: or_unknown(told("/sys/kernel/mm/transparent_hugepage/enabled")),
+            tuning: none(),
         }
     }
 }
