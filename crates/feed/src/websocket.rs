@@ -1,6 +1,6 @@
 //! Opening a WebSocket, each step's failure told apart.
 
-use crate::{ConnectError, FeedError};
+use crate::{ConnectError, FeedError, tcp::Tcp};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
@@ -28,10 +28,19 @@ pub const READ_BUFFER_BYTES: usize = 16 << 10;
 const ATTEMPT_SECONDS: u64 = 10;
 
 /// An open WebSocket.
-pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Stream = WebSocketStream<MaybeTlsStream<Tcp>>;
 
 /// An attempt to open one.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+/// How a WebSocket is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Room for what one read brings.
+    pub(crate) buffer_bytes: usize,
+    /// Whoever reads looks again by itself.
+    pub(crate) busy_poll: bool,
+}
 
 /// The limits of a WebSocket of ours.
 pub(crate) fn config(read_buffer_bytes: usize) -> WebSocketConfig {
@@ -73,23 +82,24 @@ pub(crate) fn tls(
 pub(crate) async fn open(
     url: String,
     tls: TlsConnector,
-    read_buffer_bytes: usize,
+    reading: Reading,
 ) -> Result<Stream, ConnectError> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
-    let attempt = attempt(&url, tls, read_buffer_bytes);
+    let attempt = attempt(&url, tls, reading);
     match tokio::time::timeout(limit, attempt).await {
         Ok(opened) => opened,
         Err(_) => Err(ConnectError::TimedOut { url, seconds: ATTEMPT_SECONDS }),
     }
 }
 
-async fn attempt(
-    url: &str,
-    tls: TlsConnector,
-    read_buffer_bytes: usize,
-) -> Result<Stream, ConnectError> {
+async fn attempt(url: &str, tls: TlsConnector, reading: Reading) -> Result<Stream, ConnectError> {
     let address = Address::parse(url)?;
+    let Reading { buffer_bytes, busy_poll } = reading;
     let stream = tcp(&address).await?;
+    let stream = match busy_poll {
+        true => Tcp::looking(stream, buffer_bytes),
+        false => Tcp::woken(stream),
+    };
     let stream = match address.is_secure {
         false => MaybeTlsStream::Plain(stream),
         true => {
@@ -100,7 +110,7 @@ async fn attempt(
             MaybeTlsStream::Rustls(stream.map_err(|error| failed(error.to_string()))?)
         }
     };
-    let opened = client_async_with_config(url, stream, Some(config(read_buffer_bytes))).await;
+    let opened = client_async_with_config(url, stream, Some(config(buffer_bytes))).await;
     opened.map(|(stream, _)| stream).map_err(|error| handshake_error(url, error))
 }
 

@@ -16,26 +16,55 @@ pub enum Pace {
     Max,
 }
 
-/// The places of a tape that is played at a rate: one after the other, evenly.
+/// How far a tape may be behind its rate and make up for it; what is behind further is let go, since
+/// who cannot keep a rate would never have time for anything else.
+const BEHIND_NS: f64 = 10e6;
+
+/// The places of a tape that is played at a rate: one after the other, evenly, from the first on.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    taken: u64,
+    next_ns: f64,
     /// Records in a row that took none.
     unheard: u32,
 }
 
 impl Places {
-    /// When the next one is, after the first.
-    pub(crate) fn next_ns(&self, per_s: f64) -> u64 {
-        (self.taken as f64 * 1e9 / per_s) as u64
+    /// When the next one is, so long after the first.
+    pub(crate) fn next_ns(&mut self, passed_ns: u64) -> u64 {
+        self.next_ns = self.next_ns.max(passed_ns as f64 - BEHIND_NS);
+        self.next_ns as u64
     }
 
     /// A record was played, and takes a place unless nobody heard it.
-    pub(crate) fn played(&mut self, is_unheard: bool) {
+    pub(crate) fn played(&mut self, per_s: f64, is_unheard: bool) {
         if is_unheard && self.unheard < UNHEARD_MAX {
             self.unheard += 1;
         } else {
-            (self.taken, self.unheard) = (self.taken + 1, 0);
+            self.next_ns += 1e9 / per_s;
+            self.unheard = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_even_and_lost_time_is_not_made_up_for() {
+        let mut places = Places::default();
+        for place in 0..100 {
+            assert_eq!(places.next_ns(0), place * 50_000);
+            places.played(20_000.0, true);
+            places.played(20_000.0, false);
+        }
+        let late_ns = 1_000_000_000;
+        assert_eq!(places.next_ns(late_ns), late_ns - 10_000_000);
+        for _ in 0..UNHEARD_MAX {
+            places.played(20_000.0, true);
+        }
+        assert_eq!(places.next_ns(late_ns), late_ns - 10_000_000);
+        places.played(20_000.0, true);
+        assert_eq!(places.next_ns(late_ns), late_ns - 10_000_000 + 50_000);
     }
 }

@@ -256,8 +256,10 @@ impl Playback {
                 Some(due_ns) if due_ns <= now_ns => {
                     self.steps += 1;
                     self.exchange.step();
-                    let is_silent = !self.exchange.has_output();
-                    self.places.played(is_silent && self.exchange.has_subscriber());
+                    if let Pace::Rate(per_s) = self.pace {
+                        let is_silent = !self.exchange.has_output();
+                        self.places.played(per_s, is_silent && self.exchange.has_subscriber());
+                    }
                     self.collect(now_ns);
                 }
                 Some(due_ns) => {
@@ -284,7 +286,9 @@ impl Playback {
         let (began_ns, first_at) = *self.began.get_or_insert((now_ns, at));
         let times = match self.pace {
             Pace::Times(times) => times,
-            Pace::Rate(per_s) => return Some(began_ns + self.places.next_ns(per_s)),
+            Pace::Rate(_) => {
+                return Some(began_ns + self.places.next_ns(now_ns.saturating_sub(began_ns)));
+            }
             Pace::Max => return Some(self.flat_out_due_ns(now_ns)),
         };
         let passed = now_ns.saturating_sub(began_ns) as f64 * times;
