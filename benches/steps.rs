@@ -62,6 +62,7 @@ fn main() {
         cores: None,
         pairs: 40,
         pipeline: PipelineOptions::default(),
+        loopback: None,
         model: model.expect("the bundled model is a model"),
     };
     let mut results = Results::timed_by(Box::new(Entries));

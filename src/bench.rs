@@ -4,7 +4,9 @@ use crate::{
     Outcome,
     cli::{
         ConfigArgs, ScoringArgs,
-        bench::{BenchArgs, BenchCommand, CompareArgs, MeasureArgs},
+        bench::{
+            BenchArgs, BenchCommand, CompareArgs, LoopbackArgs, MeasureArgs, RATES, ReportArgs,
+        },
     },
     config::Config,
     replay::{BUNDLED_MODEL, bundled},
@@ -12,16 +14,21 @@ use crate::{
     tuning::{Threads, Tuned},
 };
 use anyhow::{Context, Result};
-use std::{fs, io::Write, path::Path, thread};
+use std::{env, fs, io::Write, path::Path, thread};
 use tickhawk_engine::{allowed_cores, pin_to_core, take_precedence};
 use tickhawk_harness::{
-    Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, compare, host::Surroundings,
+    Bench, Loop, LoopbackOptions, PipelineOptions, Recorded, Report, Results, Stage, compare,
+    host::Surroundings,
 };
 use tickhawk_inference::ModelFile;
 use tickhawk_latency::{Clock, ClockCheck};
 
 /// The recordings that are measured on when none is named, the first one for all stages.
 const BUNDLED: [&str; 6] = ["binance-futures", "binance", "bybit", "okx", "coinbase", "kraken"];
+
+/// How long a client of the loopback listens where all stages are measured, as a part of what the
+/// pipeline takes: eight of them listen, and the whole is to take as long as the pipeline.
+const LOOPBACK_PART: f64 = 0.1;
 
 /// Runs the command.
 pub fn run(args: BenchArgs) -> Result<Outcome> {
@@ -32,6 +39,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         BenchCommand::Handoff(args) => (vec![Stage::Handoff], args),
         BenchCommand::Inference(args) => (vec![Stage::Inference], args),
         BenchCommand::Pipeline(args) => (vec![Stage::Pipeline], args),
+        BenchCommand::Loopback(args) => return loopback(&args),
         BenchCommand::Replay(args) => (vec![Stage::Replay], args),
         BenchCommand::All(args) => (Stage::ALL.to_vec(), args),
         BenchCommand::Compare(args) => return held_against(&args),
@@ -42,7 +50,83 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             return Ok(Outcome::Done);
         }
     };
-    let measured = measure(&stages, &args)?;
+    let recordings = recordings(&args)?;
+    let bench = Bench {
+        recordings: &recordings,
+        pairs: args.pairs as usize,
+        pipeline: PipelineOptions { sent: sent(&args), seconds: args.seconds },
+        loopback: Some(LoopbackOptions {
+            program: env::current_exe()?,
+            rates_per_s: RATES.to_vec(),
+            seconds: LOOPBACK_PART * args.seconds,
+        }),
+        ..bench(&args.report)?
+    };
+    measure(&stages, &bench, &args.report)
+}
+
+fn loopback(args: &LoopbackArgs) -> Result<Outcome> {
+    let bench = Bench {
+        loopback: Some(LoopbackOptions {
+            program: env::current_exe()?,
+            rates_per_s: args.rate.clone(),
+            seconds: args.seconds,
+        }),
+        ..bench(&args.report)?
+    };
+    measure(&[Stage::Loopback], &bench, &args.report)
+}
+
+/// Of no recording.
+fn bench(args: &ReportArgs) -> Result<Bench<'static>> {
+    let model = match &args.model {
+        Some(path) => ModelFile::read(path)?,
+        None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
+    };
+    Ok(Bench {
+        recordings: &[],
+        clock: Clock::new(),
+        cores: cores(args),
+        pairs: 0,
+        pipeline: PipelineOptions::default(),
+        loopback: None,
+        model,
+    })
+}
+
+fn sent(args: &MeasureArgs) -> Loop {
+    match (args.closed, args.pace) {
+        (true, _) => Loop::Closed,
+        (false, Some(times)) => Loop::Pace(times),
+        (false, None) => Loop::Rate(args.rate),
+    }
+}
+
+/// Measures, and tells.
+fn measure(stages: &[Stage], bench: &Bench<'_>, args: &ReportArgs) -> Result<Outcome> {
+    let told = ConfigArgs { config: args.config.clone(), tick_size: None };
+    let config = Config::resolve(&told, &ScoringArgs::default())?;
+    let tuned = config.tuning.apply(Threads { spinning: 1, has_sockets: false });
+    let mut surroundings = Surroundings::new(bench.cores.map(|[core, _]| core));
+    surroundings.tuning = tuned.summary();
+    let mut results = Results::new(bench.clock.clone());
+    for stage in stages {
+        eprintln!("measuring {}", stage.name());
+        on_its_core(*stage, bench, &tuned, &mut results)?;
+    }
+    if let Some(folder) = &args.hgrm {
+        results
+            .write_hgrm(folder)
+            .with_context(|| format!("writing into `{}`", folder.display()))?;
+    }
+    let names = bench.recordings.iter().map(|recorded| recorded.name.clone()).collect();
+    let model = bench.model.path().display().to_string();
+    let check = ClockCheck::measure(&bench.clock);
+    let measured = Report::new(results, surroundings, model, names, check);
+    if let Some(path) = &args.html {
+        let page = measured.html()?;
+        fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
+    }
     let mut out = report::stdout();
     match args.json {
         true => writeln!(out, "{}", sonic_rs::to_string_pretty(&measured)?)?,
@@ -52,55 +136,9 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
-    let told = ConfigArgs { config: args.config.clone(), tick_size: None };
-    let config = Config::resolve(&told, &ScoringArgs::default())?;
-    let tuned = config.tuning.apply(Threads { spinning: 1, has_sockets: false });
-    let recordings = recordings(args)?;
-    let model = match &args.model {
-        Some(path) => ModelFile::read(path)?,
-        None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
-    };
-    let cores = cores(args);
-    let mut surroundings = Surroundings::new(cores.map(|[core, _]| core));
-    surroundings.tuning = tuned.summary();
-    let clock = Clock::new();
-    let sent = match (args.closed, args.pace) {
-        (true, _) => Loop::Closed,
-        (false, Some(times)) => Loop::Pace(times),
-        (false, None) => Loop::Rate(args.rate),
-    };
-    let bench = Bench {
-        recordings: &recordings,
-        clock,
-        cores,
-        pairs: args.pairs as usize,
-        pipeline: PipelineOptions { sent, seconds: args.seconds },
-        model,
-    };
-    let mut results = Results::new(bench.clock.clone());
-    for stage in stages {
-        eprintln!("measuring {}", stage.name());
-        on_its_core(*stage, &bench, &tuned, &mut results)?;
-    }
-    if let Some(folder) = &args.hgrm {
-        results
-            .write_hgrm(folder)
-            .with_context(|| format!("writing into `{}`", folder.display()))?;
-    }
-    let names = recordings.iter().map(|recorded| recorded.name.clone()).collect();
-    let model = bench.model.path().display().to_string();
-    let check = ClockCheck::measure(&bench.clock);
-    let report = Report::new(results, surroundings, model, names, check);
-    if let Some(path) = &args.html {
-        let page = report.html()?;
-        fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
-    }
-    Ok(report)
-}
-
 /// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
-/// handoff inherit them and find theirs. Those have no priority either: both never sleep.
+/// handoff, and the two processes of the loopback, inherit them and find theirs. Those have no
+/// priority either: they never sleep.
 fn on_its_core(
     stage: Stage,
     bench: &Bench<'_>,
@@ -109,8 +147,9 @@ fn on_its_core(
 ) -> Result<()> {
     let measured = thread::scope(|scope| {
         let measure = || -> Result<()> {
-            if stage != Stage::Handoff {
-                bench.cores.map_or(Ok(()), |[core, _]| pin_to_core(core))?;
+            let is_on_one = !matches!(stage, Stage::Handoff | Stage::Loopback);
+            if let (Some([core, _]), true) = (bench.cores, is_on_one) {
+                pin_to_core(core)?;
                 tuned.realtime_priority.map_or(Ok(()), take_precedence)?;
             }
             if results.rows.is_empty() {
@@ -137,7 +176,7 @@ fn recordings(args: &MeasureArgs) -> Result<Vec<Recorded>> {
 }
 
 /// The cores asked for, else the first two there are.
-fn cores(args: &MeasureArgs) -> Option<[usize; 2]> {
+fn cores(args: &ReportArgs) -> Option<[usize; 2]> {
     if let Some(cores) = args.cores {
         return Some([cores.market, cores.inference]);
     }

@@ -1,20 +1,26 @@
 //! `tickhawk serve`: a recording, or a synthetic market, as the venue itself.
 
+mod written;
+
 use crate::{Outcome, cli::live::ServeArgs, report, shutdown};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 use std::{
     fs::File,
     io::{BufWriter, Write},
     net::SocketAddr,
+    os::unix::process::parent_id,
 };
 use tickhawk_capture::{RecordKind, Session};
+use tickhawk_engine::pin_to_core;
 use tickhawk_feed::{ServeOptions, Served, ServedOutput, serve};
 use tickhawk_simulator::{
     ClientId, Cue, Exchange, FaultPlan, Faults, MarketConfig, Playback, Recording, RestId,
     TapeKind, TapeRecord, WireFormat,
 };
 use tickhawk_venue::Venue;
+use written::Written;
 
 /// What is printed once clients may come.
 #[derive(Serialize)]
@@ -27,6 +33,12 @@ struct Ready<'a> {
 /// Runs the command.
 pub fn run(args: ServeArgs) -> Result<Outcome> {
     let stop = shutdown::install()?;
+    if let Some(parent) = args.parent {
+        end_with(parent)?;
+    }
+    if let Some(core) = args.core {
+        pin_to_core(core)?;
+    }
     let (tape, venue) = match args.files.is_empty() {
         true => synthetic(&args)?,
         false => recorded(&args)?,
@@ -42,12 +54,15 @@ pub fn run(args: ServeArgs) -> Result<Outcome> {
         None => None,
     };
     let faults = Faults::new(plan, args.seed);
-    let playback = Playback::new(exchange, faults, args.pace).quiet(quiet_ns(venue));
-    let mut host = Host { playback, log, log_failure: None };
+    let playback = Playback::new(exchange, faults, args.pace()).quiet(quiet_ns(venue));
+    let written = args.written.as_deref().map(Written::create).transpose()?;
+    let mut host = Host { playback, log, log_failure: None, written };
     let options = ServeOptions {
         address: SocketAddr::new(args.bind, args.port),
         rest_address: SocketAddr::new(args.bind, args.rest_port),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()),
+        is_punctual: args.rate.is_some(),
+        tells_writes: args.written.is_some(),
         stop,
     };
     let mut told = Ok(());
@@ -56,6 +71,7 @@ pub fn run(args: ServeArgs) -> Result<Outcome> {
     })?;
     told?;
     host.write_log();
+    host.written.map(Written::finish).transpose()?;
     if let Some(failure) = host.log_failure {
         return Err(failure).context("writing the log of faults");
     }
@@ -64,6 +80,13 @@ pub fn run(args: ServeArgs) -> Result<Outcome> {
     }
     eprintln!("{} records played, {} faults", host.playback.steps(), host.playback.injected());
     Ok(Outcome::Done)
+}
+
+/// Ends as by SIGTERM when that process does, however it ends.
+fn end_with(parent: u32) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::TERM)).context("asking to end with its parent")?;
+    ensure!(parent_id() == parent, "process {parent}, which this one was to end with, has ended");
+    Ok(())
 }
 
 /// How long nobody may have said anything before playing begins. A client that keeps to the venue's
@@ -145,6 +168,7 @@ struct Host {
     playback: Playback,
     log: Option<BufWriter<File>>,
     log_failure: Option<std::io::Error>,
+    written: Option<Written>,
 }
 
 impl Host {
@@ -175,10 +199,19 @@ impl Served for Host {
 
     fn disconnected(&mut self, client: u32) {
         self.playback.disconnected(ClientId(client));
+        if let Some(written) = &mut self.written {
+            written.write_out();
+        }
     }
 
     fn rest(&mut self, request: u32, path: &str, now_ns: u64) {
         self.playback.rest(RestId(request), path, now_ns);
+    }
+
+    fn written(&mut self, client: u32, frame: u64, at_ns: u64) {
+        if let Some(written) = &mut self.written {
+            written.note(client, frame, at_ns);
+        }
     }
 
     fn poll(&mut self, now_ns: u64) -> ServedOutput {

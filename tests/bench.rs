@@ -1,7 +1,12 @@
 //! `tickhawk bench` through the real binary: what it prints, and what it refuses. No time is judged.
 
 use serde::Deserialize;
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 #[derive(Deserialize)]
 struct Report {
@@ -134,4 +139,109 @@ fn what_cannot_be_measured_is_said() {
     let (code, _, stderr) = bench(&["pipeline", "--rate", "0"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("above zero"), "{stderr}");
+}
+
+/// Processes that were started to end with this one.
+fn servers_of(parent: u32) -> usize {
+    let wanted = format!("\0--parent\0{parent}\0");
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let command = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();
+    let commands = processes.filter_map(command);
+    commands.filter(|line| String::from_utf8_lossy(line).contains(&wanted)).count()
+}
+
+/// Looks until the condition holds, for a minute at most.
+fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if condition() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it never came to that");
+}
+
+#[derive(Deserialize)]
+struct Loopbacks {
+    rows: Vec<Row>,
+    loopbacks: Vec<Loopback>,
+}
+
+#[derive(Deserialize)]
+struct Loopback {
+    case: String,
+    messages: u64,
+    signals: u64,
+    read_buffer_bytes: u64,
+    achieved_per_s: f64,
+}
+
+#[test]
+fn the_loopback_has_a_row_for_each_client_and_leaves_no_server() {
+    let child = Command::new(env!("CARGO_BIN_EXE_tickhawk"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["bench", "loopback", "--rate", "1000,2000", "--seconds", "0.5", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bench = child.id();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(servers_of(bench), 0);
+    let report: Loopbacks = sonic_rs::from_slice(&output.stdout).unwrap();
+    for (rate, clients) in [
+        (1_000, &["busy-poll", "epoll"][..]),
+        (2_000, &["busy-poll", "epoll", "busy-poll-4-kib", "busy-poll-64-kib"]),
+    ] {
+        let row = |name: String| {
+            let row = report.rows.iter().find(|row| row.name == name);
+            row.unwrap_or_else(|| panic!("no row {name}")).samples
+        };
+        for client in clients {
+            let case = format!("{rate}-per-s/{client}");
+            let found = report.loopbacks.iter().find(|found| found.case == case).unwrap();
+            assert_eq!(found.messages, rate / 2, "{case}");
+            assert!(found.signals > 0 && found.achieved_per_s > 0.0, "{case}");
+            assert_eq!(row(format!("loopback/{case}")), found.signals);
+            assert_eq!(row(format!("loopback/{rate}-per-s-to-frame/{client}")), found.messages);
+        }
+        assert!(row(format!("loopback/{rate}-per-s/in-memory")) > 0);
+        assert!(row(format!("loopback/{rate}-per-s-to-frame/bare-socket")) > 0);
+    }
+    let buffers: Vec<u64> = report.loopbacks.iter().map(|one| one.read_buffer_bytes).collect();
+    assert_eq!(buffers[buffers.len() - 2..], [4 << 10, 64 << 10]);
+}
+
+#[test]
+fn a_server_ends_with_a_bench_that_is_killed() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tickhawk"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["bench", "loopback", "--rate", "1000", "--seconds", "60"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let bench = child.id();
+    wait_until(|| servers_of(bench) == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until(|| servers_of(bench) == 0);
+}
+
+#[test]
+fn a_loopback_that_cannot_be_is_refused() {
+    for (arguments, says) in [
+        (&["--rate", "0"][..], "above zero"),
+        (&["--rate", "2000,x"], "above zero"),
+        (&["--rate", "2e6"], "from 1 to 1000000"),
+        (&["--seconds", "0.01"], "from 0.1 to 3600"),
+        (&["--cores", "0,999"], "999"),
+        (&["recording.gz"], "unexpected"),
+    ] {
+        let (code, _, stderr) = bench(&[&["loopback"], arguments].concat());
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+    }
 }

@@ -1,6 +1,9 @@
 //! The command line of `tickhawk bench`.
 
-use super::{VenueArgs, parse::parse_cores};
+use super::{
+    VenueArgs,
+    parse::{parse_cores, positive},
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use tickhawk_engine::Cores;
@@ -29,6 +32,16 @@ pub enum BenchCommand {
     Inference(MeasureArgs),
     /// Bytes to signals in an open loop, as they come in time.
     Pipeline(MeasureArgs),
+    /// A server's write to the signal: `serve` in another process, a real socket between.
+    ///
+    /// Synthetic messages of Binance futures at steady rates, over a WebSocket of tokio-tungstenite
+    /// that is polled without sleeping or waited for by epoll, with read buffers of 4, 16 (without
+    /// more said) and 64 KiB; the same messages from memory, by the same schedule; and a bare socket
+    /// whose frames are counted and no more. Rows `-to-frame` end where a frame is in user space.
+    ///
+    /// Example: tickhawk bench loopback --rate 2000,20000 --seconds 10
+    #[command(verbatim_doc_comment)]
+    Loopback(LoopbackArgs),
     /// Bytes to signals as fast as they go: a closed loop.
     Replay(MeasureArgs),
     /// All of these.
@@ -48,6 +61,23 @@ pub struct TableArgs {
     pub report: PathBuf,
 }
 
+/// `tickhawk bench loopback`
+#[derive(Debug, Args)]
+pub struct LoopbackArgs {
+    /// Messages a second, one rate after the other.
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = RATES,
+          value_parser = rate)]
+    pub rate: Vec<f64>,
+    /// How long each client listens, once its features are valid.
+    #[arg(long, value_name = "S", default_value_t = 4.0, value_parser = seconds)]
+    pub seconds: f64,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Messages a second where nobody says otherwise: a busy market, and ten of them.
+pub const RATES: [f64; 2] = [2_000.0, 20_000.0];
+
 /// What a measurement takes.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
@@ -55,12 +85,6 @@ pub struct MeasureArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub venue: VenueArgs,
-    /// The model; without one, the bundled network.
-    #[arg(long, value_name = "M")]
-    pub model: Option<PathBuf>,
-    /// A TOML config; what its `[tuning]` says is asked of the host.
-    #[arg(long, value_name = "F")]
-    pub config: Option<PathBuf>,
     /// Messages a second of the pipeline's open loop.
     #[arg(long, value_name = "N", default_value_t = 10_000.0, conflicts_with_all = ["pace", "closed"],
           value_parser = positive)]
@@ -78,7 +102,21 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u32).range(40..=100_000))]
     pub pairs: u32,
-    /// The core to measure on, and the one to hand frames to; without them the first two.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// On what, and where the figures go.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The model; without one, the bundled network.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    /// A TOML config; what its `[tuning]` says is asked of the host.
+    #[arg(long, value_name = "F")]
+    pub config: Option<PathBuf>,
+    /// The core to measure on, and the one to hand frames to, or to serve on; without them the first
+    /// two.
     #[arg(long, value_name = "M,I", value_parser = parse_cores)]
     pub cores: Option<Cores>,
     /// As one JSON object.
@@ -107,9 +145,19 @@ pub struct CompareArgs {
     pub goals_only: bool,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("a number above zero is needed".to_owned()),
+/// A rate that a server can keep: a million a second is beyond any.
+fn rate(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 1_000_000.0)
+}
+
+/// An hour is beyond any patience, and the stamps of it fit into memory.
+fn seconds(text: &str) -> Result<f64, String> {
+    within(text, 0.1, 3_600.0)
+}
+
+fn within(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    match positive(text)? {
+        number if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("a number from {least} to {most} is needed")),
     }
 }

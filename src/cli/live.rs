@@ -2,7 +2,7 @@
 
 use super::{
     ConfigArgs, EngineArgs, ScoringArgs, VenueArgs,
-    parse::{parse_duration, parse_pace, parse_pins},
+    parse::{parse_duration, parse_pace, parse_pins, positive},
 };
 use clap::Args;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -129,6 +129,18 @@ pub struct ServeArgs {
     /// How many times faster than recorded, or `max`.
     #[arg(long, value_name = "N|max", value_parser = parse_pace, default_value = "1")]
     pub pace: Pace,
+    /// Send so many messages a second instead, evenly, to some microseconds; it takes a core.
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "pace")]
+    pub rate: Option<f64>,
+    /// Write when each frame went to the kernel, by a clock that all processes share.
+    #[arg(long, value_name = "F.csv")]
+    pub written: Option<PathBuf>,
+    /// Pin it to this core.
+    #[arg(long, value_name = "N")]
+    pub core: Option<usize>,
+    /// The process whose end is this one's.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub parent: Option<u32>,
     /// Of the faults and of the synthetic market.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -149,4 +161,11 @@ pub struct ServeArgs {
     /// The certificate's private key as PEM.
     #[arg(long, value_name = "F.pem", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// How fast it is to play.
+    pub fn pace(&self) -> Pace {
+        self.rate.map_or(self.pace, Pace::Rate)
+    }
 }

@@ -56,3 +56,10 @@ pub fn parse_pace(text: &str) -> Result<Pace, String> {
         false => Err(wanted()),
     }
 }
+
+pub fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("a number above zero is needed".to_owned()),
+    }
+}

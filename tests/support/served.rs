@@ -42,6 +42,11 @@ impl Served {
         (&self.ready.ws, &self.ready.rest)
     }
 
+    /// Waits until it has ended by itself, which must be in order.
+    pub fn ended(mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// `live` or `record` of that venue, to be run.
     pub fn client(&self, command: &str, venue: &str, symbols: &str) -> Command {
         let mut client = Command::new(TICKHAWK);

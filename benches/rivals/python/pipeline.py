@@ -1,10 +1,14 @@
 """The design of the field's articles: json, dict book, NumPy ring, queue, onnxruntime worker.
 
     pipeline.py replay MESSAGES MODEL TICK [--inline]    a recording, timed
-    pipeline.py client WS REST SYMBOL TICK MODEL         a WebSocket server, timed
+    pipeline.py client WS REST SYMBOL TICK MODEL --frames N --began NS --gap NS [--inline]
+                                                         a WebSocket server, timed
 
-`replay` makes a pass for each line on stdin and prints a JSON line for it; `client` prints one JSON
-object at the end. MESSAGES has a line a message: receive time, `frame` or `snapshot`,
+`client` takes frame n, counted from 1, as received at --began plus n times --gap, so that windows hold
+the same whatever the pace; it hears N frames, or what there is.
+
+`replay` makes a pass for each line on stdin and prints a JSON line for it; `client` prints the
+frames that made a signal, and when, as JSON at the end. MESSAGES has a line a message: receive time, `frame` or `snapshot`,
 and the text, separated by blanks.
 """
 
@@ -31,7 +35,7 @@ class Market:
         self.seen = np.zeros(self.features.COUNT, dtype=bool)
         self.messages = 0
         self.obi_sum = 0.0
-        self.exchange_ms = 0
+        self.has_diffs = False
 
     def on_snapshot(self, at, body):
         waiting = self.book.snapshot(json.loads(body))
@@ -45,7 +49,7 @@ class Market:
         message = json.loads(text)
         stream = message.get("stream", "")
         if "@depth" in stream:
-            self.exchange_ms = message["data"]["T"]
+            self.has_diffs = True
             if self.book.update(message["data"]):
                 self.applied(at)
                 return self.row(at)
@@ -102,6 +106,11 @@ class Scorer:
         return json.dumps({"score": score, "decision": self.held})
 
 
+def monotonic_ns():
+    """By the clock that all processes share."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
 def worker(model, rows, results):
     """Scores until it is told to stop; says when each signal was there."""
     scorer, times = Scorer(model), []
@@ -109,7 +118,7 @@ def worker(model, rows, results):
     while (item := rows.get()) is not None:
         at, row = item
         scorer.score(row)
-        times.append((at, time.time_ns()))
+        times.append((at, monotonic_ns()))
     results.put((scorer.scores, times))
 
 
@@ -166,30 +175,41 @@ def one_pass(arguments, messages):
 async def client(arguments):
     import websockets
 
-    process, rows, results = start_worker(arguments.model)
+    if arguments.inline:
+        scorer, times = Scorer(arguments.model), []
+    else:
+        process, rows, results = start_worker(arguments.model)
     market = Market(arguments.tick)
     name = arguments.symbol.lower()
     streams = f"{name}@depth@0ms/{name}@bookTicker/{name}@trade"
     async with websockets.connect(f"{arguments.ws}/stream?streams={streams}") as socket:
+        frame = 0
         try:
             async for text in socket:
-                at = time.time_ns()
+                frame += 1
+                at = arguments.began + frame * arguments.gap
                 row = market.on_message(at, text)
                 if row is not None:
-                    rows.put(((market.exchange_ms, at), row))
-                elif market.exchange_ms and market.book.last_id is None:
+                    if arguments.inline:
+                        scorer.score(row)
+                        times.append((frame, monotonic_ns()))
+                    else:
+                        rows.put((frame, row))
+                elif market.has_diffs and market.book.last_id is None:
                     url = f"{arguments.rest}/fapi/v1/depth?symbol={arguments.symbol}&limit=1000"
                     read = lambda: urllib.request.urlopen(url).read()
                     body = await asyncio.to_thread(read)
-                    market.on_snapshot(time.time_ns(), body)
+                    market.on_snapshot(at, body)
+                if frame == arguments.frames:
+                    break
         except websockets.ConnectionClosed:
             pass
-    rows.put(None)
-    scores, times = results.get()
-    process.join()
-    # Exchange time in ms; received and signalled in ns since 1970.
-    ways = [[exchange_ms, at, done] for (exchange_ms, at), done in times]
-    print(json.dumps({"scores": scores, "ways": ways}))
+    if not arguments.inline:
+        rows.put(None)
+        _, times = results.get()
+        process.join()
+    # The frames that made a signal, and when it was there.
+    print(json.dumps(times))
 
 
 def main():
@@ -206,6 +226,9 @@ def main():
         other.add_argument(name)
     other.add_argument("tick", type=float)
     other.add_argument("model")
+    for name in ("--frames", "--began", "--gap"):
+        other.add_argument(name, type=int, required=True)
+    other.add_argument("--inline", action="store_true")
     other.set_defaults(run=lambda arguments: asyncio.run(client(arguments)))
     arguments = parser.parse_args()
     arguments.run(arguments)

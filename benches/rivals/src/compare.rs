@@ -354,9 +354,8 @@ fn feature_rows(recording: &Recording) -> Result<Vec<Vec<f32>>> {
 /// Both pipelines over the recording; fails if their signals differ.
 pub fn check_replay(recording: &Recording, model: &Path) -> Result<Scores> {
     let mut ours = OurEngine::new(model, std::io::sink())?;
-    let mut naive = naive::Inline::new(recording, model, std::io::sink())?;
-    let mut threaded =
-        naive::Threaded::new(recording.tick_size, model, std::io::sink(), |_, _| ())?;
+    let mut naive = naive::Inline::new(recording.tick_size, model, std::io::sink())?;
+    let mut threaded = naive::Threaded::new(recording.tick_size, model, std::io::sink(), |_| ())?;
     for received in &recording.received {
         ours.on_received(received);
         naive.on_received(received)?;
@@ -382,7 +381,10 @@ pub fn replay(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
         timed: &[],
     };
     let mut naive = Player::new(
-        || naive::Inline::new(recording, model, std::io::sink()).expect("checked before"),
+        || {
+            let tick_size = recording.tick_size;
+            naive::Inline::new(tick_size, model, std::io::sink()).expect("checked before")
+        },
         |state, item| state.on_received(&received[item]).expect("checked before"),
     );
     let mut ours = Player::new(

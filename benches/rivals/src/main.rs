@@ -17,6 +17,7 @@ mod python;
 mod recording;
 mod simd;
 mod tract;
+mod wire;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -24,7 +25,11 @@ use compare::Bench;
 use naive::client::Endpoint;
 use python::Python;
 use recording::Recording;
-use std::{fs, panic::resume_unwind, path::PathBuf};
+use std::{
+    fs,
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+};
 use tickhawk_engine::{allowed_cores, pin_to_core};
 use tickhawk_harness::{Report, Results, host::Surroundings};
 use tickhawk_inference::{Runtime, RuntimeOptions};
@@ -40,8 +45,8 @@ pub const ENTER: f32 = 0.2;
 pub const EXIT: f32 = 0.05;
 
 /// What can be compared.
-const STAGES: [&str; 8] =
-    ["update", "level", "event-loop", "hop", "network", "replay", "forest", "python"];
+const STAGES: [&str; 9] =
+    ["update", "level", "event-loop", "hop", "network", "replay", "forest", "python", "wire"];
 
 /// Tickhawk beside its rivals.
 #[derive(Parser)]
@@ -55,12 +60,15 @@ struct Args {
     /// The model [default: the bundled network].
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Only these: update, level, event-loop, hop, network, replay, forest, python.
+    /// Only these: update, level, event-loop, hop, network, replay, forest, python, wire.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Pairs of blocks a comparison rests on.
     #[arg(long, default_value_t = 300)]
     pairs: usize,
+    /// The program that serves on the wire [default: target/release/tickhawk, or as PATH has it].
+    #[arg(long, value_name = "PATH")]
+    tickhawk: Option<PathBuf>,
     /// Check that all come to the same, and time nothing.
     #[arg(long)]
     check: bool,
@@ -82,6 +90,12 @@ enum Command {
         symbol: String,
         /// Its tick.
         tick_size: f64,
+        /// Text frames to hear; without it, all.
+        #[arg(long, default_value_t = u64::MAX)]
+        frames: u64,
+        /// Score on the task that receives, without a channel.
+        #[arg(long)]
+        inline: bool,
     },
     /// Prints where Tickhawk's ONNX Runtime is.
     #[command(hide = true)]
@@ -106,8 +120,9 @@ fn main() -> Result<()> {
     }
     // Before pinning: its threads inherit that.
     naive::pipeline::start_onnx_runtime(&library()?)?;
-    if let Some(Command::Client { ws, rest, symbol, tick_size }) = &args.command {
-        let endpoint = Endpoint { ws, rest, symbol, tick_size: *tick_size };
+    if let Some(Command::Client { ws, rest, symbol, tick_size, frames, inline }) = &args.command {
+        let (tick_size, frames, inline) = (*tick_size, *frames, *inline);
+        let endpoint = Endpoint { ws, rest, symbol, tick_size, frames, inline };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ways = runtime.block_on(naive::client::run(&endpoint, &model))?;
         println!("{}", serde_json::to_string(&ways)?);
@@ -134,7 +149,7 @@ fn main() -> Result<()> {
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     for stage in STAGES.into_iter().filter(|stage| wanted(stage)) {
         eprintln!("{stage}");
-        if let Err(error) = run(stage, &bench, &mut results) {
+        if let Err(error) = run(stage, &bench, args.tickhawk.as_deref(), &mut results) {
             failed = true;
             results.notes.push(format!("{stage} failed: {error:#}"));
         }
@@ -151,10 +166,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn run(stage: &str, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
+fn run(
+    stage: &str,
+    bench: &Bench<'_>,
+    tickhawk: Option<&Path>,
+    results: &mut Results,
+) -> Result<()> {
     match stage {
         "hop" => return compare::hop(bench, results),
         "python" => return python::replay(bench, &prepare()?, results),
+        "wire" => return wire::run(bench, tickhawk, &prepare()?, results),
         _ => {}
     }
     // A thread of its own, pinned: what comes after it is not.

@@ -69,6 +69,16 @@ impl Python {
         run(forest.arg(script("forest.py")).arg(folder).arg(features))
     }
 
+    /// The pipeline as a client of that server, not yet started.
+    pub fn client(&self, arguments: &[String], inline: bool) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.arg(script("pipeline.py")).arg("client").args(arguments);
+        if inline {
+            command.arg("--inline");
+        }
+        command
+    }
+
     /// Starts the pipeline, which waits to be told to pass over the recording.
     pub fn replay(&self, recording: &Recording, model: &Path, inline: bool) -> Result<Replay> {
         let messages = self.folder.join("messages.txt");

@@ -1,21 +1,23 @@
 //! The session with sockets: one thread that connects, reads and answers.
 
 use crate::{
-    Action, Ask, ConnectError, Ending, FeedError, Plan, Session, SessionCounts, SocketOptions,
+    Action, Arrival, ArrivalKind, Ask, ConnectError, Ending, FeedError, Plan, Session,
+    SessionCounts, SocketOptions,
+    clock::unix_now,
     rest::{Fetched, Rest},
     socket::{Heard, Socket},
     websocket,
 };
-use bytes::Bytes;
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tickhawk_market::{ConnectionId, UnixNanos};
 use tokio::{
@@ -34,6 +36,10 @@ const TICKS_PER_TIMER: u32 = 5;
 /// a frame ready must not starve the others.
 const FRAMES_PER_TURN: u32 = 32;
 
+/// Times a client that never sleeps looks at its sockets before the runtime has a turn, for timers,
+/// answers and connections, which count in milliseconds: some hundred microseconds, a turn being two.
+const LOOKS_PER_TURN: u32 = 512;
+
 /// How a client is run.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -51,49 +57,6 @@ pub struct ClientOptions {
     pub stop: Arc<AtomicBool>,
 }
 
-/// Something that came, or was done.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// By which connection.
-    pub connection: ConnectionId,
-    /// When it came to user space.
-    pub received_at: UnixNanos,
-    /// What.
-    pub kind: ArrivalKind,
-}
-
-/// What came, or was done. Payloads are shared, not copied.
-#[derive(Clone, Debug)]
-pub enum ArrivalKind {
-    /// The connection opened.
-    Opened {
-        /// To this address.
-        url: String,
-    },
-    /// The connection closed.
-    Closed {
-        /// Why, for people.
-        reason: String,
-    },
-    /// We sent this text.
-    Sent(Bytes),
-    /// The venue sent this frame.
-    Frame(Bytes),
-    /// The venue answered a REST request.
-    RestReply {
-        /// What was asked.
-        url: String,
-        /// The HTTP status.
-        status: u16,
-        /// The answer.
-        body: Bytes,
-    },
-    /// A WebSocket ping or pong came: the connection lives, whatever its channels say.
-    Alive,
-    /// A tenth of a second passed.
-    Timer,
-}
-
 /// What a client counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientCounts {
@@ -106,7 +69,6 @@ pub struct ClientCounts {
 /// A feed of one venue. Nothing of it runs but inside [`Client::next`].
 pub struct Client {
     runtime: Runtime,
-    busy_poll: bool,
     frames_in_turn: u32,
     wire: Wire,
 }
@@ -119,6 +81,7 @@ struct Wire {
     rest: Rest,
     tls: TlsConnector,
     socket_options: SocketOptions,
+    busy_poll: bool,
     started: Instant,
     ticks: Interval,
     tick_count: u32,
@@ -162,6 +125,7 @@ impl Client {
             rest,
             tls,
             socket_options: options.socket,
+            busy_poll: options.busy_poll,
             started: Instant::now(),
             ticks,
             tick_count: 0,
@@ -172,7 +136,7 @@ impl Client {
             oversized: 0,
             outcome: None,
         };
-        Ok(Self { runtime, busy_poll: options.busy_poll, frames_in_turn: 0, wire })
+        Ok(Self { runtime, frames_in_turn: 0, wire })
     }
 
     /// The next arrival; waits for it. `None` at the end: the venue closed for good, or stop was
@@ -182,22 +146,31 @@ impl Client {
     /// If the feed cannot go on.
     #[expect(clippy::should_implement_trait, reason = "it fails, and an iterator would hide that")]
     pub fn next(&mut self) -> Result<Option<Arrival>, FeedError> {
-        let Self { runtime, busy_poll, frames_in_turn, wire } = self;
-        let busy_poll = *busy_poll;
+        let Self { runtime, frames_in_turn, wire } = self;
+        let busy_poll = wire.busy_poll;
         runtime.block_on(async {
             *frames_in_turn += 1;
             if *frames_in_turn >= FRAMES_PER_TURN {
                 *frames_in_turn = 0;
-                tokio::task::yield_now().await;
+                turn().await;
             }
             loop {
-                let polled = std::future::poll_fn(|cx| match wire.poll(cx) {
-                    Poll::Pending if busy_poll => Poll::Ready(None),
-                    polled => polled.map(Some),
+                let polled = poll_fn(|cx| {
+                    loop {
+                        match wire.poll(cx) {
+                            Poll::Ready(next) => return Poll::Ready(Some(next)),
+                            Poll::Pending if busy_poll && wire.look() => {}
+                            Poll::Pending => {
+                                // The runtime has its turn now.
+                                *frames_in_turn = 0;
+                                return if busy_poll { Poll::Ready(None) } else { Poll::Pending };
+                            }
+                        }
+                    }
                 });
                 match polled.await {
                     Some(next) => return next,
-                    None => tokio::task::yield_now().await,
+                    None => turn().await,
                 }
             }
         })
@@ -231,6 +204,20 @@ impl Client {
     }
 }
 
+/// Lets the runtime look at timers, sockets and answers. Its own way of yielding allocates, once in
+/// every call of `block_on`.
+async fn turn() {
+    let mut is_over = false;
+    poll_fn(|cx| match std::mem::replace(&mut is_over, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 impl Wire {
     fn now_ns(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
@@ -262,7 +249,8 @@ impl Wire {
             match action {
                 Action::Connect { connection, url } => {
                     let (tls, options) = (self.tls.clone(), self.socket_options);
-                    let attempt = Box::pin(websocket::open(url.clone(), tls, options));
+                    let attempt = websocket::open(url.clone(), tls, options, self.busy_poll);
+                    let attempt = Box::pin(attempt);
                     self.socket(connection).connect(url, attempt);
                 }
                 Action::Send { connection, text } => self.socket(connection).send(text),
@@ -286,6 +274,7 @@ impl Wire {
         }
         let now_ns = self.now_ns();
         self.session.tick(now_ns);
+        self.sockets.iter_mut().for_each(Socket::rouse);
         self.tick_count += 1;
         if self.tick_count.is_multiple_of(TICKS_PER_TIMER) {
             self.arrived(ConnectionId(0), unix_now(), ArrivalKind::Timer);
@@ -319,6 +308,14 @@ impl Wire {
             }
         }
         true
+    }
+
+    /// Looks for bytes, and nothing else, for a while; whether some socket has any.
+    fn look(&mut self) -> bool {
+        if !self.sockets.iter().any(Socket::is_open) {
+            return false;
+        }
+        (0..LOOKS_PER_TURN).any(|_| self.sockets.iter_mut().any(Socket::look))
     }
 
     /// Takes what one socket has; the next call begins with the one after it.
@@ -392,10 +389,4 @@ impl Wire {
         }
         &mut self.sockets[index]
     }
-}
-
-/// The host's time of day; receive times are of this clock.
-pub fn unix_now() -> UnixNanos {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixNanos::new(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -6,19 +6,21 @@
 //! [`serve`] gives an exchange without I/O, any [`Served`], the sockets it needs.
 //!
 //! Contract: [`Client::next`] blocks until something arrives (or spins, if told to); a frame costs
-//! no thread hop and one allocation, tungstenite's. REST requests and names have a thread each;
-//! neither holds up a frame. Memory is bound by 16 MiB a connection and a few texts waiting to be
-//! sent. Nothing is decided from wall time but the stamps of arrivals: the session's time does not
-//! run backwards.
+//! no thread hop, and over a plain socket no allocation once those before it were dropped. REST
+//! requests and names have a thread each; neither holds up a frame. Memory is bound by 16 MiB a
+//! connection and a few texts waiting to be sent. Nothing is decided from wall time but the stamps
+//! of arrivals: the session's time does not run backwards.
 //!
 //! What it refuses to do: understand a message (but for the first few of a Kraken connection,
 //! which tell the protocol's version); decide that a book is stale; keep a secret.
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod asks;
 mod backoff;
 mod budget;
 mod client;
+mod clock;
 mod error;
 mod fetches;
 mod plan;
@@ -28,13 +30,16 @@ mod serving;
 mod session;
 mod slot;
 mod socket;
+mod tcp;
 mod websocket;
 
+pub use arrival::{Arrival, ArrivalKind};
 pub use asks::Ask;
-pub use client::{Arrival, ArrivalKind, Client, ClientCounts, ClientOptions, unix_now};
+pub use client::{Client, ClientCounts, ClientOptions};
+pub use clock::{monotonic_ns, unix_now};
 pub use error::{ConnectError, FeedError};
 pub use fetches::{FetchError, FetchId};
 pub use plan::Plan;
 pub use server::{ServeError, ServeOptions, Served, ServedOutput, serve};
 pub use session::{Action, Ending, LINKS, Session, SessionCounts};
-pub use websocket::{FRAME_BYTES_MAX, SocketOptions, try_busy_poll};
+pub use websocket::{FRAME_BYTES_MAX, READ_BUFFER_BYTES, SocketOptions, try_busy_poll};

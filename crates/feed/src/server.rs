@@ -1,6 +1,6 @@
 //! Sockets for an exchange without I/O: WebSockets and REST, TLS if wanted.
 
-use crate::serving::{Client, Event, Out, accept_rest, accept_socket};
+use crate::serving::{Client, Door, Event, Out, accept_rest, accept_socket};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -13,10 +13,9 @@ use std::{
 };
 use tokio::{
     net::TcpListener,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
     sync::oneshot,
 };
-use tokio_rustls::TlsAcceptor;
 
 /// Bytes that may wait to be sent to one client; more hold up the exchange, so that a slow client
 /// sets the pace of a flat-out one.
@@ -34,6 +33,12 @@ const QUIET: Duration = Duration::from_millis(700);
 /// How long clients have to answer the goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
 
+/// How far off a sleep may be: the runtime's timers count in milliseconds, and wake late.
+const COARSE: Duration = Duration::from_millis(2);
+
+/// How often sockets are looked at that have nothing to say.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// An exchange to be served. Times are nanoseconds since serving began.
 pub trait Served: Send {
     /// Whether a new connection is let in.
@@ -46,6 +51,9 @@ pub trait Served: Send {
     fn disconnected(&mut self, client: u32);
     /// Somebody GETs this path and query.
     fn rest(&mut self, request: u32, path: &str, now_ns: u64);
+    /// A frame went to the kernel, by [`crate::monotonic_ns`] of just before; frames are counted from
+    /// 1 for each client. Only told where [`ServeOptions::tells_writes`] asks for it.
+    fn written(&mut self, _client: u32, _frame: u64, _at_ns: u64) {}
     /// What to do next.
     fn poll(&mut self, now_ns: u64) -> ServedOutput;
 }
@@ -109,6 +117,11 @@ pub struct ServeOptions {
     pub rest_address: SocketAddr,
     /// Certificate chain and key, as PEM: then both speak TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Keep times to some microseconds: what is due within two milliseconds is
+    /// waited for without sleeping.
+    pub is_punctual: bool,
+    /// Give each frame to the kernel by itself, and tell when.
+    pub tells_writes: bool,
     /// Set it to end.
     pub stop: Arc<AtomicBool>,
 }
@@ -163,8 +176,8 @@ pub fn serve(
             served,
             stop: Arc::clone(&options.stop),
             started: Instant::now(),
-            tls,
-            events,
+            door: Door { tls, tells_writes: options.tells_writes, events },
+            is_punctual: options.is_punctual,
             clients: HashMap::new(),
             requests: HashMap::new(),
             next_client: 0,
@@ -185,8 +198,8 @@ struct Host<'a, S> {
     served: &'a mut S,
     stop: Arc<AtomicBool>,
     started: Instant,
-    tls: Option<TlsAcceptor>,
-    events: UnboundedSender<Event>,
+    door: Door,
+    is_punctual: bool,
     clients: HashMap<u32, Client>,
     requests: HashMap<u32, oneshot::Sender<(u16, Option<u32>, String)>>,
     next_client: u32,
@@ -211,10 +224,10 @@ impl<S: Served> Host<'_, S> {
                     let lets_in = self.served.accepts();
                     let client = self.next_client;
                     self.next_client += 1;
-                    accept_socket(client, stream, lets_in, self.tls.clone(), self.events.clone());
+                    accept_socket(client, stream, lets_in, self.door.clone());
                 }
                 Ok((stream, _)) = rests.accept() => {
-                    accept_rest(stream, self.tls.clone(), self.events.clone());
+                    accept_rest(stream, self.door.clone());
                 }
                 () = tokio::time::sleep(wait), if wait > Duration::ZERO => {}
                 () = tokio::task::yield_now(), if wait.is_zero() => {}
@@ -248,7 +261,10 @@ impl<S: Served> Host<'_, S> {
 
     fn heard(&mut self, event: Event) {
         let now_ns = self.now_ns();
-        self.last_heard = Instant::now();
+        // What we write is not what anybody says.
+        if !matches!(event, Event::Written { .. }) {
+            self.last_heard = Instant::now();
+        }
         match event {
             Event::Connected { client, path, handle } => {
                 self.clients.insert(client, handle);
@@ -260,6 +276,7 @@ impl<S: Served> Host<'_, S> {
                     self.served.disconnected(client);
                 }
             }
+            Event::Written { client, frame, at_ns } => self.served.written(client, frame, at_ns),
             Event::Rest { path, reply } => {
                 let request = self.next_request;
                 self.next_request = self.next_request.wrapping_add(1);
@@ -291,9 +308,10 @@ impl<S: Served> Host<'_, S> {
                     }
                 }
                 ServedOutput::Wait { until_ns } => {
-                    let wait = Duration::from_nanos(until_ns.saturating_sub(now_ns));
-                    let look = Duration::from_millis(20);
-                    return (wait.clamp(Duration::from_micros(50), look), false);
+                    return (
+                        self.nap(Duration::from_nanos(until_ns.saturating_sub(now_ns))),
+                        false,
+                    );
                 }
                 ServedOutput::Ended => {
                     let is_sent = self.clients.values().all(|client| client.unsent_bytes() == 0);
@@ -303,6 +321,14 @@ impl<S: Served> Host<'_, S> {
             }
         }
         (Duration::ZERO, false)
+    }
+
+    /// How long to sleep when something is due so soon; nothing is to look again at once.
+    fn nap(&self, until: Duration) -> Duration {
+        match self.is_punctual {
+            true => until.saturating_sub(COARSE).min(LOOK),
+            false => until.clamp(Duration::from_micros(50), LOOK),
+        }
     }
 
     fn send(&mut self, client: u32, out: Out) {

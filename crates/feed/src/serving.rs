@@ -1,6 +1,6 @@
 //! One socket of a served exchange: a WebSocket's conversation, a REST connection's requests.
 
-use crate::{ServeError, websocket};
+use crate::{ServeError, monotonic_ns, websocket};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, service::service_fn};
@@ -43,6 +43,15 @@ pub(crate) enum Event {
     Received { client: u32, text: String },
     Disconnected { client: u32 },
     Rest { path: String, reply: oneshot::Sender<(u16, Option<u32>, String)> },
+    Written { client: u32, frame: u64, at_ns: u64 },
+}
+
+/// How sockets are let in, and who hears of them.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tells_writes: bool,
+    pub(crate) events: UnboundedSender<Event>,
 }
 
 /// Something for a client.
@@ -121,25 +130,19 @@ pub(crate) fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor, ServeErr
 }
 
 /// Takes a TCP connection on: a WebSocket, or shuts the door on it.
-pub(crate) fn accept_socket(
-    client: u32,
-    stream: TcpStream,
-    lets_in: bool,
-    tls: Option<TlsAcceptor>,
-    events: UnboundedSender<Event>,
-) {
+pub(crate) fn accept_socket(client: u32, stream: TcpStream, lets_in: bool, door: Door) {
     let _ = stream.set_nodelay(true);
     if !lets_in {
         let _ = stream.set_zero_linger();
         return;
     }
     tokio::spawn(async move {
-        match tls {
-            None => handshake(client, stream, events, |stream| stream).await,
+        match door.tls.clone() {
+            None => handshake(client, stream, door, |stream| stream).await,
             Some(tls) => {
                 let accepted = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await;
                 if let Ok(Ok(stream)) = accepted {
-                    handshake(client, stream, events, |stream: &TlsStream<TcpStream>| {
+                    handshake(client, stream, door, |stream: &TlsStream<TcpStream>| {
                         stream.get_ref().0
                     })
                     .await;
@@ -152,7 +155,7 @@ pub(crate) fn accept_socket(
 async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     client: u32,
     stream: S,
-    events: UnboundedSender<Event>,
+    door: Door,
     tcp: fn(&S) -> &TcpStream,
 ) {
     let mut path = String::new();
@@ -166,14 +169,15 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, accepted).await else { return };
     let (out, texts) = unbounded_channel();
     let unsent = Arc::new(AtomicUsize::new(0));
-    let gone = Gone { client, events: events.clone() };
+    let gone = Gone { client, events: door.events.clone() };
     let (go, started) = oneshot::channel::<()>();
+    let events = door.events.clone();
     let talk = {
-        let (unsent, events) = (Arc::clone(&unsent), events.clone());
+        let unsent = Arc::clone(&unsent);
         tokio::spawn(async move {
             let _gone = gone;
             if started.await.is_ok() {
-                converse(client, socket, texts, &unsent, &events, tcp).await;
+                converse(client, socket, texts, &unsent, &door, tcp).await;
             }
         })
     };
@@ -189,9 +193,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut socket: WebSocketStream<S>,
     mut texts: UnboundedReceiver<Out>,
     unsent: &AtomicUsize,
-    events: &UnboundedSender<Event>,
+    door: &Door,
     tcp: fn(&S) -> &TcpStream,
 ) {
+    let Door { tells_writes, events, .. } = door;
+    let mut frame = 0;
     loop {
         tokio::select! {
             out = texts.recv() => match out {
@@ -201,8 +207,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                     if socket.feed(Message::text(text)).await.is_err() {
                         return;
                     }
-                    if texts.is_empty() && socket.flush().await.is_err() {
+                    frame += 1;
+                    let at_ns = if *tells_writes { monotonic_ns() } else { 0 };
+                    if (*tells_writes || texts.is_empty()) && socket.flush().await.is_err() {
                         return;
+                    }
+                    if *tells_writes {
+                        // Told afterwards: nothing stands between the clock and the write.
+                        let _ = events.send(Event::Written { client, frame, at_ns });
                     }
                     unsent.fetch_sub(bytes, Ordering::Relaxed);
                 }
@@ -254,11 +266,7 @@ async fn stay_mute(texts: &mut UnboundedReceiver<Out>, stream: &TcpStream) {
 }
 
 /// Takes a TCP connection on for REST.
-pub(crate) fn accept_rest(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    events: UnboundedSender<Event>,
-) {
+pub(crate) fn accept_rest(stream: TcpStream, Door { tls, events, .. }: Door) {
     tokio::spawn(async move {
         match tls {
             None => answer(stream, events).await,

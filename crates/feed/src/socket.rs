@@ -2,6 +2,7 @@
 
 use crate::{
     ConnectError, Ending,
+    tcp::Tcp,
     websocket::{Attempt, FRAME_BYTES_MAX, Stream},
 };
 use bytes::Bytes;
@@ -11,9 +12,12 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tokio_tungstenite::tungstenite::{
-    Error as WsError, Message,
-    protocol::{CloseFrame, frame::coding::CloseCode},
+use tokio_tungstenite::{
+    MaybeTlsStream,
+    tungstenite::{
+        Error as WsError, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
 
 /// So many first frames are shown to the session: a greeting, or answers to what it said first.
@@ -43,6 +47,8 @@ enum State {
 
 struct Open {
     stream: Stream,
+    /// All that was read was taken, and nobody is woken by more: look first.
+    is_drained: bool,
     outbox: VecDeque<String>,
     wants_ping: bool,
     needs_flush: bool,
@@ -80,6 +86,27 @@ impl Socket {
         }
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Whether bytes have come to a socket that all was taken from.
+    #[inline]
+    pub(crate) fn look(&mut self) -> bool {
+        match &mut self.state {
+            State::Open(open) => open.look(),
+            _ => false,
+        }
+    }
+
+    /// It is polled again, whether bytes have come or not: an answer to a ping that did not go out
+    /// at once waits for that.
+    pub(crate) fn rouse(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.is_drained = false;
+        }
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         match &mut self.state {
             State::Idle => Poll::Pending,
@@ -108,6 +135,7 @@ impl Socket {
             Ok(stream) => {
                 self.state = State::Open(Box::new(Open {
                     stream,
+                    is_drained: false,
                     outbox: VecDeque::new(),
                     wants_ping: false,
                     needs_flush: false,
@@ -133,13 +161,35 @@ impl Open {
                 Err(error) => return Poll::Ready(self.broken(error)),
             }
         }
-        self.poll_receive(cx)
+        // tungstenite fills its buffer with zeros for every read, also for one that finds nothing.
+        match self.is_drained {
+            true => Poll::Pending,
+            false => self.poll_receive(cx),
+        }
+    }
+
+    #[inline]
+    fn look(&mut self) -> bool {
+        if self.is_drained && self.tcp().is_some_and(Tcp::look) {
+            self.is_drained = false;
+            return true;
+        }
+        false
+    }
+
+    fn tcp(&mut self) -> Option<&mut Tcp> {
+        match self.stream.get_mut() {
+            MaybeTlsStream::Plain(tcp) => Some(tcp),
+            MaybeTlsStream::Rustls(tls) => Some(tls.get_mut().0),
+            _ => None,
+        }
     }
 
     #[inline]
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         loop {
             let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(cx) else {
+                self.is_drained = self.tcp().is_some_and(|tcp| tcp.looks());
                 return Poll::Pending;
             };
             let bytes = match next {

@@ -1,6 +1,6 @@
 //! Opening a WebSocket, each step's failure told apart.
 
-use crate::{ConnectError, FeedError};
+use crate::{ConnectError, FeedError, tcp::Tcp};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
@@ -23,13 +23,13 @@ pub const FRAME_BYTES_MAX: usize = 16 << 20;
 /// median of seven rounds of 2,000 in one run on two shared virtual cores: 3.7 µs with 4 KiB or 8 KiB,
 /// 3.8 with 16, 4.0 with 32, 4.5 with 64, 5.6 with 128; of 20 frames of 3,000 bytes at once 1.3 µs each
 /// with 4 KiB, 1.0 with 16, 0.9 from 32 up.
-const READ_BUFFER_BYTES: usize = 16 << 10;
+pub const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// How long one attempt may take, from the name to the WebSocket.
 const ATTEMPT_SECONDS: u64 = 10;
 
 /// An open WebSocket.
-pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Stream = WebSocketStream<MaybeTlsStream<Tcp>>;
 
 /// An attempt to open one.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
@@ -100,9 +100,10 @@ pub(crate) async fn open(
     url: String,
     tls: TlsConnector,
     options: SocketOptions,
+    busy_poll: bool,
 ) -> Result<Stream, ConnectError> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
-    let attempt = attempt(&url, tls, options);
+    let attempt = attempt(&url, tls, options, busy_poll);
     match tokio::time::timeout(limit, attempt).await {
         Ok(opened) => opened,
         Err(_) => Err(ConnectError::TimedOut { url, seconds: ATTEMPT_SECONDS }),
@@ -113,6 +114,7 @@ async fn attempt(
     url: &str,
     tls: TlsConnector,
     options: SocketOptions,
+    busy_poll: bool,
 ) -> Result<Stream, ConnectError> {
     let address = Address::parse(url)?;
     let stream = tcp(&address).await?;
@@ -120,6 +122,10 @@ async fn attempt(
         // Whether it may be was tried before; a socket without it is as good, only later.
         let _ = SockRef::from(&stream).set_busy_poll(busy_poll_us);
     }
+    let stream = match busy_poll {
+        true => Tcp::looking(stream, options.read_buffer_bytes),
+        false => Tcp::woken(stream),
+    };
     let stream = match address.is_secure {
         false => MaybeTlsStream::Plain(stream),
         true => {

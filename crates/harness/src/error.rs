@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use tickhawk_capture::CaptureError;
 use tickhawk_engine::CoreError;
+use tickhawk_feed::FeedError;
 use tickhawk_inference::{InferenceError, Unsupported};
 
 /// Why nothing was measured.
@@ -49,6 +50,23 @@ pub enum HarnessError {
     /// A thread cannot be pinned.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// The server of the loopback failed. It is this program itself, as `tickhawk serve`: see what
+    /// it says.
+    #[error("serving a synthetic market: {detail}")]
+    Server {
+        /// What, and what it said.
+        detail: String,
+    },
+    /// A client of the loopback could not connect, or not go on.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A client of the loopback heard too little: the host is too busy for that rate, or something
+    /// stands between the two processes.
+    #[error("listening to a synthetic market: {what}\nhint: ask for a lower rate")]
+    Wire {
+        /// What was heard.
+        what: String,
+    },
     /// The figures cannot be drawn.
     #[error("drawing the report: {message}")]
     Plot {

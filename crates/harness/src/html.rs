@@ -19,6 +19,12 @@ const WIDTH: u32 = 860;
 /// Letters of a name that fit beside a bar.
 const LABEL: usize = 44;
 
+/// How rows and curves of the loopback begin.
+const LOOPBACK: &str = "loopback/";
+
+/// A distribution: its name, and pairs of 1 / (1 - quantile) and nanoseconds.
+type Curve = (String, Vec<(f64, u64)>);
+
 type DrawError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Report {
@@ -34,10 +40,16 @@ impl Report {
         let mut page = String::from(HEAD);
         self.top(&mut page)?;
         self.goals_table(&mut page)?;
-        if !self.curves.is_empty() {
+        let (wire, memory): (Vec<&Curve>, _) =
+            self.curves.iter().partition(|(name, _)| name.starts_with(LOOPBACK));
+        if !memory.is_empty() {
             let told = "Latency by percentile, the axis of HdrHistogram's plots. The spin is an \
                         empty loop on the same core by the same schedule: what the machine adds.";
-            section(&mut page, "Percentiles", told, &self.percentile_plot()?)?;
+            section(&mut page, "Percentiles", told, &percentile_plot(&memory)?)?;
+        }
+        if !wire.is_empty() {
+            let told = "From the server's write, in another process, to the signal.";
+            section(&mut page, "Over a socket", told, &percentile_plot(&wire)?)?;
         }
         for pipeline in self.pipelines.iter().filter(|pipeline| !pipeline.stages_ns.is_empty()) {
             let title = format!("Where the time goes: {}", pipeline.case);
@@ -149,43 +161,6 @@ impl Report {
         writeln!(page, "</table></div>")
     }
 
-    fn percentile_plot(&self) -> Result<String, DrawError> {
-        let points = self.curves.iter().flat_map(|(_, curve)| curve);
-        let rarest = points.clone().map(|(one_in, _)| *one_in).fold(10.0, f64::max);
-        let ns = points.map(|(_, ns)| (*ns).max(1) as f64);
-        let (low, high) =
-            ns.fold((f64::MAX, 1.0f64), |(low, high), ns| (low.min(ns), high.max(ns)));
-        let mut svg = String::new();
-        {
-            let area = SVGBackend::with_string(&mut svg, (WIDTH, 420)).into_drawing_area();
-            let mut chart = ChartBuilder::on(&area)
-                .margin(10)
-                .x_label_area_size(40)
-                .y_label_area_size(70)
-                .build_cartesian_2d((1.0..rarest).log_scale(), (low..high * 1.2).log_scale())?;
-            chart
-                .configure_mesh()
-                .light_line_style(TRANSPARENT)
-                .x_desc("percentile")
-                .y_desc("nanoseconds")
-                .x_label_formatter(&|one_in| percentile_label(*one_in))
-                .y_label_formatter(&|ns| nanoseconds(*ns))
-                .draw()?;
-            for ((name, curve), colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
-                let line = curve.iter().map(|(one_in, ns)| (*one_in, (*ns).max(1) as f64));
-                let style = colour.stroke_width(2);
-                chart
-                    .draw_series(LineSeries::new(line, style))?
-                    .label(name)
-                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
-            }
-            let place = SeriesLabelPosition::LowerRight;
-            chart.configure_series_labels().position(place).draw()?;
-            area.present()?;
-        }
-        Ok(themed(svg))
-    }
-
     /// Neighbouring rows of one case on two implementations.
     fn pairs(&self) -> Vec<&Row> {
         let case = |row: &Row| row.name.rsplit_once('/').map(|(case, _)| case.to_owned());
@@ -193,8 +168,46 @@ impl Report {
             let of = |other: Option<&Row>| other.and_then(case) == case(&self.rows[at]);
             of(self.rows.get(at + 1)) || at > 0 && of(self.rows.get(at - 1))
         };
-        (0..self.rows.len()).filter(|at| beside(*at)).map(|at| &self.rows[at]).collect()
+        let rows = (0..self.rows.len()).filter(|at| beside(*at)).map(|at| &self.rows[at]);
+        // Clients of the loopback come one after the other.
+        rows.filter(|row| !row.name.starts_with(LOOPBACK)).collect()
     }
+}
+
+fn percentile_plot(curves: &[&Curve]) -> Result<String, DrawError> {
+    let points = curves.iter().flat_map(|(_, curve)| curve);
+    let rarest = points.clone().map(|(one_in, _)| *one_in).fold(10.0, f64::max);
+    let ns = points.map(|(_, ns)| (*ns).max(1) as f64);
+    let (low, high) = ns.fold((f64::MAX, 1.0f64), |(low, high), ns| (low.min(ns), high.max(ns)));
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, 420)).into_drawing_area();
+        let mut chart = ChartBuilder::on(&area)
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(70)
+            .build_cartesian_2d((1.0..rarest).log_scale(), (low..high * 1.2).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc("percentile")
+            .y_desc("nanoseconds")
+            .x_label_formatter(&|one_in| percentile_label(*one_in))
+            .y_label_formatter(&|ns| nanoseconds(*ns))
+            .draw()?;
+        for ((name, curve), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+            let line = curve.iter().map(|(one_in, ns)| (*one_in, (*ns).max(1) as f64));
+            let style = colour.stroke_width(2);
+            chart
+                .draw_series(LineSeries::new(line, style))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        }
+        let place = SeriesLabelPosition::LowerRight;
+        chart.configure_series_labels().position(place).draw()?;
+        area.present()?;
+    }
+    Ok(themed(svg))
 }
 
 fn section(page: &mut String, title: &str, told: &str, svg: &str) -> std::fmt::Result {

@@ -24,6 +24,7 @@ pub mod handoff;
 pub mod host;
 mod html;
 mod inference;
+pub mod loopback;
 mod markdown;
 mod messages;
 mod pipeline;
@@ -37,6 +38,7 @@ mod update;
 pub use allocations::{CountingAllocator, allocations};
 pub use beside::{Beside, Course, PAIRS_MIN, Subject, Timing};
 pub use error::HarnessError;
+pub use loopback::{LoopbackOptions, LoopbackReport};
 pub use pipeline::{Loop, PipelineOptions, PipelineReport};
 pub use recorded::Recorded;
 pub use regression::{Change, Regression, compare};
@@ -59,6 +61,8 @@ pub struct Bench<'a> {
     pub pairs: usize,
     /// How the pipeline is run.
     pub pipeline: PipelineOptions,
+    /// How the loopback is measured; without it, it is left out.
+    pub loopback: Option<LoopbackOptions>,
     /// The model, as a file.
     pub model: tickhawk_inference::ModelFile,
 }
@@ -84,19 +88,22 @@ pub enum Stage {
     Inference,
     /// Bytes to signals, as they come in time.
     Pipeline,
+    /// A server's write to the signal, over a socket.
+    Loopback,
     /// Bytes to signals, as fast as they go.
     Replay,
 }
 
 impl Stage {
     /// All of them, in the order of the data.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Decode,
         Self::Book,
         Self::Features,
         Self::Handoff,
         Self::Inference,
         Self::Pipeline,
+        Self::Loopback,
         Self::Replay,
     ];
 
@@ -109,6 +116,7 @@ impl Stage {
             Self::Handoff => "handoff",
             Self::Inference => "inference",
             Self::Pipeline => "pipeline",
+            Self::Loopback => "loopback",
             Self::Replay => "replay",
         }
     }
@@ -133,6 +141,7 @@ impl Stage {
             Self::Handoff => handoff::run(bench, results),
             Self::Inference => inference::run(bench, results),
             Self::Pipeline => pipeline::run(bench, results),
+            Self::Loopback => loopback::run(bench, results),
             Self::Replay => pipeline::replay(bench, results),
         }
     }

@@ -1,7 +1,8 @@
 //! All that was measured, as JSON, as a table, as percentile files.
 
 use crate::{
-    Bound, Course, Estimate, Goal, PipelineReport, Row, Subject, Timing, host::Surroundings,
+    Bound, Course, Estimate, Goal, LoopbackReport, PipelineReport, Row, Subject, Timing,
+    host::Surroundings,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,6 +22,8 @@ pub struct Results {
     pub goals: Vec<Goal>,
     /// Runs of the pipeline.
     pub pipelines: Vec<PipelineReport>,
+    /// Clients of the loopback.
+    pub loopbacks: Vec<LoopbackReport>,
     /// Distributions, by the name of their row.
     pub histograms: Vec<(String, LatencyHistogram)>,
     /// What was left out, and why.
@@ -48,6 +51,9 @@ pub struct Report {
     pub goals: Vec<Goal>,
     /// Runs of the pipeline.
     pub pipelines: Vec<PipelineReport>,
+    /// Clients of the loopback.
+    #[serde(default)]
+    pub loopbacks: Vec<LoopbackReport>,
     /// Percentiles of whole distributions, for plots: pairs of 1 / (1 - quantile) and nanoseconds.
     pub curves: Vec<(String, Vec<(f64, u64)>)>,
     /// What was left out, and why.
@@ -78,6 +84,7 @@ impl Report {
             rows: results.rows,
             goals: results.goals,
             pipelines: results.pipelines,
+            loopbacks: results.loopbacks,
             notes: results.notes,
         }
     }
@@ -96,6 +103,7 @@ impl Results {
             rows: Vec::new(),
             goals: Vec::new(),
             pipelines: Vec::new(),
+            loopbacks: Vec::new(),
             histograms: Vec::new(),
             notes: Vec::new(),
         }
@@ -195,6 +203,16 @@ impl fmt::Display for Report {
                 "\npipeline {case}: {messages} messages, {achieved_per_s:.0} a second\n    {} switches, {} \
                  faults, {steal} ms stolen",
                 disturbance.involuntary_switches, disturbance.minor_faults
+            )?;
+        }
+        for loopback in &self.loopbacks {
+            let LoopbackReport { case, achieved_per_s, signals, allocations, disturbance, .. } =
+                loopback;
+            writeln!(
+                f,
+                "\nloopback {case}: {achieved_per_s:.0} a second, {signals} signals\n    {allocations} \
+                 calls of the allocator, {} switches, {} faults, {} ms stolen",
+                disturbance.involuntary_switches, disturbance.minor_faults, disturbance.steal_ms
             )?;
         }
         for note in &self.notes {

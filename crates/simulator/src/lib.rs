@@ -54,6 +54,7 @@ mod flow;
 mod ladder;
 mod market;
 mod message;
+mod pace;
 mod playback;
 mod published;
 mod recording;
@@ -70,6 +71,7 @@ pub use exchange::{
 pub use faults::{Effect, FaultKind, FaultLine, FaultPlan, Faults, RestEffect, Welcome};
 pub use market::{Levels, Market};
 pub use message::{Message, MessageKind};
-pub use playback::{Cue, Pace, Playback, Truths};
+pub use pace::Pace;
+pub use playback::{Cue, Playback, Truths};
 pub use recording::Recording;
 pub use wire_format::WireFormat;

@@ -2,6 +2,7 @@
 //! tests run in virtual time.
 
 use crate::faults::{Effect, RestEffect, Welcome};
+use crate::pace::{Pace, Places};
 use crate::{ClientId, Exchange, FaultLine, Faults, Output, RestId, TextLevels, level_digest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tickhawk_market::UnixNanos;
@@ -24,15 +25,6 @@ const IDLE_NS: u64 = 100_000_000;
 
 /// Frames whose truths are remembered, so that one that was held back finds its own.
 const RECENT: usize = 32;
-
-/// How fast a tape is played.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// So many times faster than it was recorded.
-    Times(f64),
-    /// As fast as the clients take it.
-    Max,
-}
 
 /// Digests of the true books, by symbol, when a frame was made.
 pub type Truths = Vec<(String, u64)>;
@@ -111,6 +103,7 @@ pub struct Playback {
     witness: Option<Option<usize>>,
     recent: VecDeque<(String, Truths)>,
     steps: u64,
+    places: Places,
 }
 
 #[derive(Debug, Default)]
@@ -138,6 +131,7 @@ impl Playback {
             witness: None,
             recent: VecDeque::new(),
             steps: 0,
+            places: Places::default(),
         }
     }
 
@@ -262,6 +256,10 @@ impl Playback {
                 Some(due_ns) if due_ns <= now_ns => {
                     self.steps += 1;
                     self.exchange.step();
+                    if let Pace::Rate(per_s) = self.pace {
+                        let is_silent = !self.exchange.has_output();
+                        self.places.played(per_s, is_silent && self.exchange.has_subscriber());
+                    }
                     self.collect(now_ns);
                 }
                 Some(due_ns) => {
@@ -286,7 +284,13 @@ impl Playback {
             return Some(now_ns + LOOK_NS);
         }
         let (began_ns, first_at) = *self.began.get_or_insert((now_ns, at));
-        let Pace::Times(times) = self.pace else { return Some(self.flat_out_due_ns(now_ns)) };
+        let times = match self.pace {
+            Pace::Times(times) => times,
+            Pace::Rate(_) => {
+                return Some(began_ns + self.places.next_ns(now_ns.saturating_sub(began_ns)));
+            }
+            Pace::Max => return Some(self.flat_out_due_ns(now_ns)),
+        };
         let passed = now_ns.saturating_sub(began_ns) as f64 * times;
         if now_ns >= self.next_idle_ns {
             self.next_idle_ns = now_ns + (IDLE_NS as f64 / times) as u64;

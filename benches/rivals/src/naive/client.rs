@@ -1,20 +1,21 @@
-//! The naive pipeline as a WebSocket client: tokio-tungstenite's defaults, then the channel.
+//! The naive pipeline as a WebSocket client: tokio-tungstenite's defaults, then the channel, or none.
 
-use super::Threaded;
+use super::{Inline, Threaded};
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use std::{
     path::Path,
     sync::{Arc, Mutex},
-    time::{Instant, SystemTime, UNIX_EPOCH},
 };
+use tickhawk_feed::monotonic_ns;
+use tickhawk_harness::loopback::{frame_at, received_at};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-/// Where the server is, and what it plays.
+/// Where the server is, what it plays, and how it is listened to.
 pub struct Endpoint<'a> {
     /// `ws://host:port`.
     pub ws: &'a str,
@@ -24,59 +25,97 @@ pub struct Endpoint<'a> {
     pub symbol: &'a str,
     /// Tick.
     pub tick_size: f64,
+    /// Text frames to hear, answers to requests included.
+    pub frames: u64,
+    /// On one task, without a channel.
+    pub inline: bool,
 }
 
-/// One signal's way, in nanoseconds since the Unix epoch by this host's clock.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
-pub struct Way {
-    /// Exchange time of the message, by which it is known again.
-    pub exchange_ms: u64,
-    /// When the socket's read had given the message.
-    pub received: u64,
-    /// When its signal was written.
-    pub signalled: u64,
+/// Frames that made a signal, counted from 1 over the connection, and when it was written, by the
+/// clock that all processes share.
+pub type Ways = Vec<(u64, u64)>;
+
+/// Either form of it.
+enum Pipeline {
+    TwoThreads(Threaded),
+    OneTask(Inline<std::io::Sink>),
 }
 
-/// Connects, scores until the server closes, and tells each signal's way.
-pub async fn run(endpoint: &Endpoint<'_>, model: &Path) -> Result<Vec<Way>> {
+/// Connects, scores so many frames or until the server closes, and tells each signal's way.
+pub async fn run(endpoint: &Endpoint<'_>, model: &Path) -> Result<Ways> {
+    let ways: Arc<Mutex<Ways>> = Arc::default();
+    let signalled = {
+        let ways = ways.clone();
+        move |frame| ways.lock().expect("nobody panics").push((frame, monotonic_ns()))
+    };
+    let mut pipeline = Pipeline::new(endpoint, model, signalled.clone())?;
     let lower = endpoint.symbol.to_lowercase();
     let path = format!("/stream?streams={lower}@depth@0ms/{lower}@bookTicker/{lower}@trade");
     let (mut socket, _) = connect_async(format!("{}{path}", endpoint.ws)).await?;
-    let ways: Arc<Mutex<Vec<Way>>> = Arc::default();
-    let scored = {
-        let ways = ways.clone();
-        move |exchange_ms, received| {
-            let way = Way { exchange_ms, received, signalled: unix_nanos() };
-            ways.lock().expect("nobody panics").push(way);
-        }
-    };
-    let mut pipeline = Threaded::new(endpoint.tick_size, model, std::io::sink(), scored)?;
+    let mut frame = 0;
     while let Some(message) = socket.next().await {
         let text = match message {
             Ok(Message::Text(text)) => text,
             Ok(Message::Close(_)) | Err(_) => break,
             Ok(_) => continue,
         };
-        pipeline.on_message(unix_nanos(), text.as_bytes())?;
+        frame += 1;
+        if pipeline.on_message(frame, text.as_bytes())? {
+            signalled(frame);
+        }
         if pipeline.wants_snapshot() {
             let target = format!("/fapi/v1/depth?symbol={}&limit=1000", endpoint.symbol);
             let body = get(endpoint.rest, &target).await?;
-            pipeline.on_snapshot(unix_nanos(), &body)?;
+            pipeline.on_snapshot(frame, &body)?;
+        }
+        if frame == endpoint.frames {
+            break;
         }
     }
-    pipeline.finish()?;
+    if let Pipeline::TwoThreads(threaded) = pipeline {
+        threaded.finish()?;
+    }
     Ok(std::mem::take(&mut *ways.lock().expect("nobody panics")))
 }
 
-/// Now, by the clock that every process of this host shares; the monotonic one moves it on.
-pub fn unix_nanos() -> u64 {
-    use std::sync::OnceLock;
-    static START: OnceLock<(Instant, u64)> = OnceLock::new();
-    let (start, unix) = START.get_or_init(|| {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        (Instant::now(), unix.as_nanos() as u64)
-    });
-    unix + start.elapsed().as_nanos() as u64
+impl Pipeline {
+    fn new(
+        endpoint: &Endpoint<'_>,
+        model: &Path,
+        signalled: impl Fn(u64) + Send + 'static,
+    ) -> Result<Self> {
+        let Endpoint { tick_size, inline, .. } = *endpoint;
+        if inline {
+            return Ok(Self::OneTask(Inline::new(tick_size, model, std::io::sink())?));
+        }
+        let of_time = move |at| signalled(frame_at(at));
+        Ok(Self::TwoThreads(Threaded::new(tick_size, model, std::io::sink(), of_time)?))
+    }
+
+    /// A frame, taken as received when Tickhawk's client takes it as received; whether its signal is
+    /// out, as far as this task knows.
+    fn on_message(&mut self, frame: u64, bytes: &[u8]) -> Result<bool> {
+        let at = received_at(frame).nanos();
+        match self {
+            Self::TwoThreads(threaded) => threaded.on_message(at, bytes).map(|()| false),
+            Self::OneTask(inline) => inline.on_message(at, bytes),
+        }
+    }
+
+    fn on_snapshot(&mut self, frame: u64, body: &[u8]) -> Result<()> {
+        let at = received_at(frame).nanos();
+        match self {
+            Self::TwoThreads(threaded) => threaded.on_snapshot(at, body),
+            Self::OneTask(inline) => inline.on_snapshot(at, body),
+        }
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        match self {
+            Self::TwoThreads(threaded) => threaded.wants_snapshot(),
+            Self::OneTask(inline) => inline.wants_snapshot(),
+        }
+    }
 }
 
 /// A plain GET, for the one snapshot: the connection closes after the answer.

@@ -21,6 +21,7 @@ pub struct Combined<'a> {
 pub struct DepthUpdate {
     /// Exchange time, ms.
     #[serde(rename = "T")]
+    #[expect(dead_code, reason = "parsed as everyone does; receive times are what features use")]
     pub time_ms: u64,
     /// Symbol.
     #[serde(rename = "s")]

@@ -5,10 +5,7 @@ use super::{
     features::{COUNT, Features},
     message::{self, Event, Snapshot},
 };
-use crate::{
-    ours::Scores,
-    recording::{Received, Recording},
-};
+use crate::{ours::Scores, recording::Received};
 use anyhow::{Context, Result, anyhow};
 use ort::{environment::Environment, session::Session, value::Tensor};
 use serde::Serialize;
@@ -25,7 +22,7 @@ pub struct Market {
     features: Features,
     /// Which features have had a value.
     seen: [bool; COUNT],
-    exchange_ms: u64,
+    has_diffs: bool,
 }
 
 /// What goes to the model.
@@ -33,8 +30,6 @@ pub struct Market {
 pub struct Frame {
     /// Receive time.
     pub at: u64,
-    /// Exchange time of the last book message, ms.
-    pub exchange_ms: u64,
     /// Mid.
     pub mid: f64,
     /// Features without a value are zero.
@@ -45,7 +40,7 @@ impl Market {
     /// Before the snapshot.
     pub fn new(tick_size: f64) -> Self {
         let features = Features::new(tick_size);
-        Self { book: Book::default(), features, seen: [false; COUNT], exchange_ms: 0 }
+        Self { book: Book::default(), features, seen: [false; COUNT], has_diffs: false }
     }
 
     /// The snapshot came.
@@ -65,7 +60,7 @@ impl Market {
     pub fn on_message(&mut self, at: u64, frame: &[u8]) -> Result<Option<Frame>> {
         match message::parse(frame)? {
             Event::Depth(update) => {
-                self.exchange_ms = update.time_ms;
+                self.has_diffs = true;
                 if self.book.update(update)? {
                     self.features.on_book(at, &self.book);
                     return Ok(self.frame(at));
@@ -79,7 +74,7 @@ impl Market {
 
     /// Whether diffs have come that wait for a snapshot.
     pub fn wants_snapshot(&self) -> bool {
-        self.exchange_ms > 0 && !self.book.is_live()
+        self.has_diffs && !self.book.is_live()
     }
 
     /// As the recording has it.
@@ -105,7 +100,6 @@ impl Market {
         }
         self.seen.iter().all(|seen| *seen).then(|| Frame {
             at,
-            exchange_ms: self.exchange_ms,
             mid: (bid.0 + ask.0) / 2.0,
             values: values.iter().map(|value| value.unwrap_or(0.0) as f32).collect(),
         })
@@ -195,17 +189,38 @@ pub struct Inline<W> {
 }
 
 impl<W: Write> Inline<W> {
-    /// Before the recording.
-    pub fn new(recording: &Recording, model: &Path, out: W) -> Result<Self> {
-        let market = Market::new(recording.tick_size);
-        Ok(Self { market, scorer: Scorer::new(model, out)? })
+    /// Before the first message.
+    pub fn new(tick_size: f64, model: &Path, out: W) -> Result<Self> {
+        Ok(Self { market: Market::new(tick_size), scorer: Scorer::new(model, out)? })
     }
 
     /// One thing received.
     pub fn on_received(&mut self, received: &Received) -> Result<()> {
-        match self.market.on_received(received)? {
-            Some(frame) => self.scorer.score(frame),
-            None => Ok(()),
+        let frame = self.market.on_received(received)?;
+        self.score(frame).map(drop)
+    }
+
+    /// One frame received; whether it made a signal.
+    pub fn on_message(&mut self, at: u64, bytes: &[u8]) -> Result<bool> {
+        let frame = self.market.on_message(at, bytes)?;
+        self.score(frame)
+    }
+
+    /// The snapshot received.
+    pub fn on_snapshot(&mut self, at: u64, body: &[u8]) -> Result<()> {
+        let frame = self.market.on_snapshot(at, body)?;
+        self.score(frame).map(drop)
+    }
+
+    /// Whether diffs have come that wait for a snapshot.
+    pub fn wants_snapshot(&self) -> bool {
+        self.market.wants_snapshot()
+    }
+
+    fn score(&mut self, frame: Option<Frame>) -> Result<bool> {
+        match frame {
+            Some(frame) => self.scorer.score(frame).map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -223,21 +238,20 @@ pub struct Threaded {
 }
 
 impl Threaded {
-    /// Starts the inference thread; `scored` hears each frame's exchange time and receive time once
-    /// its signal is out.
+    /// Starts the inference thread; `scored` hears each frame's receive time once its signal is out.
     pub fn new(
         tick_size: f64,
         model: &Path,
         out: impl Write + Send + 'static,
-        mut scored: impl FnMut(u64, u64) + Send + 'static,
+        mut scored: impl FnMut(u64) + Send + 'static,
     ) -> Result<Self> {
         let mut scorer = Scorer::new(model, out)?;
         let (frames, receiver) = mpsc::channel::<Frame>();
         let thread = thread::spawn(move || {
             for frame in receiver {
-                let (exchange_ms, at) = (frame.exchange_ms, frame.at);
+                let at = frame.at;
                 scorer.score(frame)?;
-                scored(exchange_ms, at);
+                scored(at);
             }
             Ok(scorer.scores())
         });

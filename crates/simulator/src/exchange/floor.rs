@@ -95,6 +95,10 @@ impl Floor {
         self.outputs.push_back(Output::Reply { rest, status, body });
     }
 
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     pub(crate) fn take(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }

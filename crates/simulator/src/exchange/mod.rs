@@ -216,6 +216,11 @@ impl Exchange {
         self.floor.take()
     }
 
+    /// Whether it has something to say.
+    pub fn has_output(&self) -> bool {
+        self.floor.has_output()
+    }
+
     /// Whether anyone is subscribed to anything: playing may begin.
     pub fn has_subscriber(&self) -> bool {
         self.floor.clients.values().any(|client| !client.subscriptions.is_empty())
