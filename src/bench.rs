@@ -4,10 +4,16 @@ use crate::{
     Outcome,
     cli::bench::{BenchArgs, BenchCommand, CompareArgs, MeasureArgs},
     replay::{BUNDLED_MODEL, bundled},
-    report,
+    report, session,
 };
 use anyhow::{Context, Result};
-use std::{fs, io::Write, path::Path, thread};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+};
+use tickhawk_decoded::Reader;
 use tickhawk_engine::{allowed_cores, pin_to_core};
 use tickhawk_harness::{
     Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, compare, host::Surroundings,
@@ -48,7 +54,14 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
 }
 
 fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
-    let recordings = recordings(args)?;
+    let form = session::compiled(&args.files)?;
+    if form.is_some() && *stages != [Stage::Replay] {
+        session::raw_only(&args.files, "every stage of `bench` but `replay`")?;
+    }
+    let recordings = match form {
+        Some(_) => Vec::new(),
+        None => recordings(args)?,
+    };
     let model = match &args.model {
         Some(path) => ModelFile::read(path)?,
         None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
@@ -72,14 +85,17 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
     let mut results = Results::new(bench.clock.clone());
     for stage in stages {
         eprintln!("measuring {}", stage.name());
-        on_its_core(*stage, &bench, &mut results)?;
+        on_its_core(*stage, form, &bench, &mut results)?;
     }
     if let Some(folder) = &args.hgrm {
         results
             .write_hgrm(folder)
             .with_context(|| format!("writing into `{}`", folder.display()))?;
     }
-    let names = recordings.iter().map(|recorded| recorded.name.clone()).collect();
+    let names = match form {
+        Some(file) => vec![file.display().to_string()],
+        None => recordings.iter().map(|recorded| recorded.name.clone()).collect(),
+    };
     let model = bench.model.path().display().to_string();
     let check = ClockCheck::measure(&bench.clock);
     let report = Report::new(results, surroundings, model, names, check);
@@ -92,7 +108,12 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
 
 /// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
 /// handoff inherit them and find theirs.
-fn on_its_core(stage: Stage, bench: &Bench<'_>, results: &mut Results) -> Result<()> {
+fn on_its_core(
+    stage: Stage,
+    form: Option<&PathBuf>,
+    bench: &Bench<'_>,
+    results: &mut Results,
+) -> Result<()> {
     let measured = thread::scope(|scope| {
         let measure = || -> Result<()> {
             if let (Some([core, _]), true) = (bench.cores, stage != Stage::Handoff) {
@@ -101,7 +122,13 @@ fn on_its_core(stage: Stage, bench: &Bench<'_>, results: &mut Results) -> Result
             if results.rows.is_empty() {
                 Stage::base(bench, results);
             }
-            Ok(stage.run(bench, results)?)
+            match form {
+                Some(file) => {
+                    let forms = [Reader::open(file)?, Reader::open(file)?];
+                    Ok(bench.replay_form(forms, results)?)
+                }
+                None => Ok(stage.run(bench, results)?),
+            }
         };
         scope.spawn(measure).join()
     });

@@ -1,6 +1,6 @@
 //! `tickhawk serve`: a recording, or a synthetic market, as the venue itself.
 
-use crate::{Outcome, cli::live::ServeArgs, report, shutdown};
+use crate::{Outcome, cli::live::ServeArgs, report, session, shutdown};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::{
@@ -93,6 +93,7 @@ fn synthetic(args: &ServeArgs) -> Result<(Tape, Venue)> {
 }
 
 fn recorded(args: &ServeArgs) -> Result<(Tape, Venue)> {
+    session::raw_only(&args.files, "`serve`")?;
     let session = Session::open_merged(&args.files).context("opening the recording")?;
     let named = session.header().and_then(|header| header.venue.clone());
     let venue = match (args.venue, named) {

@@ -29,7 +29,8 @@ pub enum BenchCommand {
     Inference(MeasureArgs),
     /// Bytes to signals in an open loop, as they come in time.
     Pipeline(MeasureArgs),
-    /// Bytes to signals as fast as they go: a closed loop.
+    /// Bytes to signals as fast as they go: a closed loop; and book and features from the decoded
+    /// form. Of a compiled recording, that alone.
     Replay(MeasureArgs),
     /// All of these.
     All(MeasureArgs),
@@ -51,7 +52,7 @@ pub struct TableArgs {
 /// What a measurement takes.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// One recording; without any, the bundled ones.
+    /// One recording, of `bench replay` also a compiled one; without any, the bundled ones.
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub venue: VenueArgs,
