@@ -75,8 +75,10 @@ pub struct SourceFile {
 /// How much a form holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Inputs.
+    /// Inputs it was made of.
     pub records: u64,
+    /// Those of them that did more than to be counted.
+    pub steps: u64,
     /// Book messages, trades and tickers.
     pub updates: u64,
     /// Changes of levels in the book messages.

@@ -35,8 +35,6 @@ pub enum Item<'a> {
     },
     /// A trade.
     Trade(Trade),
-    /// A best bid and ask of the instrument, which alter no book.
-    Ticker(InstrumentId),
     /// Updates arrive, but a snapshot has not.
     Syncing(InstrumentId),
     /// The book is not to be believed until the next snapshot.
@@ -50,8 +48,12 @@ pub enum Item<'a> {
         /// The number of the channel the book comes by, where a resubscription needs it.
         channel: Option<u64>,
     },
-    /// What the decoders counted, beside the input itself.
+    /// What the decoders counted since it was told last.
     Counts(Counts),
+    /// So many best bids and asks of the instrument came since, which alter no book.
+    Tickers(InstrumentId, u32),
+    /// So many receive times ran backwards since, and were moved up to the one before.
+    Clamped(u32),
 }
 
 /// The items of one step.
@@ -84,20 +86,42 @@ impl<'a> Items<'a> {
         Self { words, names }
     }
 
-    /// The next item; an error says what is wrong with it.
+    /// Whether all items can be read and are of instruments that have been named, where `named` were
+    /// named before; how many have been after them. An error says what is wrong.
     #[inline]
-    pub(crate) fn read(&mut self) -> Option<Result<Item<'a>, &'static str>> {
-        let (first, rest) = self.words.split_first()?;
-        self.words = rest;
-        Some(self.item(ItemHead::of(*first)))
+    pub(crate) fn check(mut self, mut named: usize) -> Result<usize, &'static str> {
+        while let Some(head) = self.head() {
+            let id = InstrumentId(head.high);
+            let of = match head.tag {
+                tag::BOOK => self.book(head).map(|_| Some(id))?,
+                tag::TRADE => self.trade(head).map(|_| Some(id))?,
+                _ => match self.rare(head)? {
+                    Item::Named(id, _) if id.index() == named => {
+                        named += 1;
+                        None
+                    }
+                    Item::Named(..) => return Err("an instrument is named out of turn"),
+                    other => instrument_of(&other),
+                },
+            };
+            if of.is_some_and(|id| id.index() >= named) {
+                return Err("an instrument has not been named");
+            }
+        }
+        Ok(named)
     }
 
     #[inline]
+    fn head(&mut self) -> Option<ItemHead> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(ItemHead::of(*first))
+    }
+
+    #[inline(always)]
     fn item(&mut self, head: ItemHead) -> Result<Item<'a>, &'static str> {
-        let id = InstrumentId(head.high);
         match head.tag {
             tag::BOOK => self.book(head),
-            tag::TICKER => Ok(Item::Ticker(id)),
             tag::TRADE => self.trade(head),
             _ => self.rare(head),
         }
@@ -115,7 +139,8 @@ impl<'a> Items<'a> {
         if flags & flag == 0 { Ok(None) } else { self.word().map(Some) }
     }
 
-    #[inline]
+    // Of a book message that is only checked nothing is made: inlined, all but the lengths goes away.
+    #[inline(always)]
     fn book(&mut self, head: ItemHead) -> Result<Item<'a>, &'static str> {
         let ItemHead { flags, high, .. } = head;
         let has = |flag: u8| flags & flag != 0;
@@ -139,7 +164,7 @@ impl<'a> Items<'a> {
         Ok(Item::Book { update, changes, checked })
     }
 
-    #[inline]
+    #[inline(always)]
     fn trade(&mut self, head: ItemHead) -> Result<Item<'a>, &'static str> {
         let ItemHead { flags, high, .. } = head;
         let (price, qty) = (self.word()?.cast_signed(), self.word()?.cast_signed());
@@ -157,6 +182,7 @@ impl<'a> Items<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn rare(&mut self, head: ItemHead) -> Result<Item<'a>, &'static str> {
         let ItemHead { tag, flags, low, high } = head;
         let id = InstrumentId(high);
@@ -174,9 +200,10 @@ impl<'a> Items<'a> {
             }
             tag::TICK => {
                 let mantissa = self.word()?.cast_signed();
-                let decimals = u8::try_from(low).ok().filter(|decimals| *decimals <= MAX_DECIMALS);
-                let decimals = decimals.ok_or("a tick has too many decimals")?;
-                Ok(Item::Tick(id, Decimal { mantissa, decimals, written_decimals: decimals }))
+                let (decimals, written_decimals) = (low as u8, (low >> 8) as u8);
+                let tick_size = Decimal { mantissa, decimals, written_decimals };
+                let fits = decimals <= MAX_DECIMALS;
+                fits.then_some(Item::Tick(id, tick_size)).ok_or("a tick has too many decimals")
             }
             tag::SYNCING => Ok(Item::Syncing(id)),
             tag::STALE => match stale_cause(low) {
@@ -185,6 +212,8 @@ impl<'a> Items<'a> {
             },
             tag::WANT => self.want(flags, low, high),
             tag::COUNTS => self.counts(low),
+            tag::TICKERS => Ok(Item::Tickers(id, self.word()? as u32)),
+            tag::CLAMPED => Ok(Item::Clamped(high)),
             _ => Err("the kind of an item is not known"),
         }
     }
@@ -210,7 +239,7 @@ impl<'a> Items<'a> {
         let mut counts = Counts::default();
         for (index, count) in counts_mut(&mut counts).into_iter().enumerate() {
             if which >> index & 1 != 0 {
-                // What a decoder counts of one input fits: sums of it do not overflow.
+                // No file is so long that sums of these overflow.
                 *count = u64::from(self.word()? as u32);
             }
         }
@@ -222,18 +251,19 @@ impl<'a> Items<'a> {
 impl<'a> Iterator for Items<'a> {
     type Item = Item<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Item<'a>> {
-        self.read()?.ok()
+        let head = self.head()?;
+        self.item(head).ok()
     }
 }
 
 /// The instrument that an item is of.
-pub(crate) fn instrument_of(item: &Item<'_>) -> Option<InstrumentId> {
+fn instrument_of(item: &Item<'_>) -> Option<InstrumentId> {
     match item {
         Item::Scale(id, _)
         | Item::Tick(id, _)
-        | Item::Ticker(id)
+        | Item::Tickers(id, _)
         | Item::Syncing(id)
         | Item::Stale(id, _)
         | Item::Want { request: Request::Snapshot(id) | Request::Resubscribe(id), .. } => Some(*id),
@@ -243,7 +273,8 @@ pub(crate) fn instrument_of(item: &Item<'_>) -> Option<InstrumentId> {
         | Item::Malformed
         | Item::Source(_)
         | Item::Want { .. }
-        | Item::Counts(_) => None,
+        | Item::Counts(_)
+        | Item::Clamped(_) => None,
     }
 }
 

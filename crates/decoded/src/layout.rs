@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! head     magic, byte order, version, 0
-//! data     steps end to end, each of a head of two words and its items
+//! data     steps end to end, each of a head of two words and its items; inputs that did nothing but
+//!          count have none
 //! sums     a word a block of data: its CRC-32
 //! about    JSON, filled up with zeros to whole words
 //! trailer  words of data, bytes of about, CRC-32 of all that is neither data nor the two words
@@ -54,11 +55,12 @@ pub(crate) mod tag {
     pub(crate) const TICK: u8 = 5;
     pub(crate) const BOOK: u8 = 6;
     pub(crate) const TRADE: u8 = 7;
-    pub(crate) const TICKER: u8 = 8;
+    pub(crate) const TICKERS: u8 = 8;
     pub(crate) const SYNCING: u8 = 9;
     pub(crate) const STALE: u8 = 10;
     pub(crate) const WANT: u8 = 11;
     pub(crate) const COUNTS: u8 = 12;
+    pub(crate) const CLAMPED: u8 = 13;
 }
 
 /// Flags of a step.

@@ -1,9 +1,9 @@
 //! The decoded form of recordings: what decoders concluded from every input, in one file that is
 //! read where it lies, so that a replay skips the JSON.
 //!
-//! A form is a sequence of [`Step`]s, one an input, in order; a step is a receive time, a connection
-//! and [`Item`]s: book messages, trades, decimals, books gone wrong, whatever the market stage was
-//! told. It is what came of decoder *and* stage together: whether a checksum was the book's has been
+//! A form is a sequence of [`Step`]s in order, one for each input that did more than to be counted; a
+//! step is a receive time, a connection and [`Item`]s: book messages, trades, decimals, books gone
+//! wrong, whatever the market stage was told. What is only counted is told now and then. It is what came of decoder *and* stage together: whether a checksum was the book's has been
 //! found out, so no decoder is needed to read it, and none is asked. What a form says of itself
 //! ([`About`]) names all that decided how it was decoded.
 //!

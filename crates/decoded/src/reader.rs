@@ -3,7 +3,7 @@
 use crate::{
     about::About,
     error::FormError,
-    item::{Item, Items, instrument_of},
+    item::Items,
     layout::{
         ABOUT_BYTES_MAX, BLOCK_WORDS, END, HEAD_WORDS, MAGIC, ORDER, STEP_HEAD_WORDS,
         TRAILER_WORDS, VERSION, WORD_BYTES,
@@ -160,7 +160,7 @@ impl Reader {
         let words = &self.held.words()[self.at + STEP_HEAD_WORDS..end];
         let names = &self.about.instruments[..];
         let items = Items::new(words, names);
-        match check(items, self.named) {
+        match items.check(self.named) {
             Ok(named) => self.named = named,
             Err(what) => return Err(self.damaged(what)),
         }
@@ -201,24 +201,6 @@ impl Reader {
     fn damaged(&self, what: &'static str) -> FormError {
         FormError::Damaged { file: self.file.clone(), at: self.bytes_read(), what }
     }
-}
-
-/// Whether all items of a step can be read and are of instruments that have been named; how many
-/// have been after it.
-#[inline]
-fn check(mut items: Items<'_>, mut named: usize) -> Result<usize, &'static str> {
-    while let Some(item) = items.read() {
-        let item = item?;
-        match &item {
-            Item::Named(id, _) if id.index() == named => named += 1,
-            Item::Named(..) => return Err("an instrument is named out of turn"),
-            _ => {}
-        }
-        if instrument_of(&item).is_some_and(|id| id.index() >= named) {
-            return Err("an instrument has not been named");
-        }
-    }
-    Ok(named)
 }
 
 /// Where the parts of a whole form are.

@@ -46,12 +46,6 @@ impl InputKind {
     pub fn is_of_no_connection(self) -> bool {
         matches!(self, Self::Wanted | Self::Timer)
     }
-
-    /// How many inputs a decoder counts for it.
-    #[inline]
-    pub fn inputs(self) -> u64 {
-        u64::from(matches!(self, Self::Frame | Self::RestReply))
-    }
 }
 
 /// One input and what became of it: a place in a form.
@@ -103,7 +97,7 @@ impl<'a> Step<'a> {
         self.head.connection
     }
 
-    /// Its receive time, as it was recorded.
+    /// Its receive time, or the one of an input before it that was later.
     #[inline]
     pub fn received_at(&self) -> UnixNanos {
         self.received_at

@@ -10,7 +10,10 @@ use crate::{
     },
     step::{InputKind, StepHead},
 };
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 use tickhawk_market::{
     BookKind, BookUpdate, ConnectionId, InstrumentId, Request, Scale, Side, StaleCause, Trade,
     UnixNanos, Update, Updates,
@@ -19,14 +22,23 @@ use tickhawk_venue::Counts;
 
 const HEAD: [u64; HEAD_WORDS] = [MAGIC, ORDER, VERSION, 0];
 
-/// Writes a form to `out`, forwards. Between [`Writer::begin`] and [`Writer::end`] of each step its
-/// items are told, in order; they are held until its end.
+/// Inputs between two steps that tell what was counted.
+const COUNTED_INPUTS: u32 = 1 << 16;
+
+/// Writes a form to `out`, forwards. Between [`Writer::begin`] and [`Writer::end`] of each input its
+/// items are told, in order; they are held until its end. What is only counted is held longer: most
+/// messages of many feeds are tickers, and reading each would take longer than all the rest.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
     /// The step at hand; empty between two.
     step: Vec<u64>,
     head: StepHead,
+    /// The latest receive time so far.
+    at: UnixNanos,
+    /// Connections that closed and brought nothing since.
+    closed: BTreeSet<ConnectionId>,
+    counted: Counted,
     /// The connection that what is told next is of.
     source: ConnectionId,
     sums: Sums,
@@ -38,6 +50,16 @@ pub struct Writer<W> {
 struct Instrument {
     named: Named,
     scale: Scale,
+    /// Tickers not yet told.
+    tickers: u64,
+}
+
+/// What was counted and not yet told.
+#[derive(Debug, Default)]
+struct Counted {
+    inputs: u32,
+    clamped: u32,
+    counts: Counts,
 }
 
 /// The sums of the blocks.
@@ -87,6 +109,9 @@ impl<W: Write> Writer<W> {
             out,
             step: Vec::with_capacity(4_096),
             head: StepHead { kind, has_book: false, connection, words: 0 },
+            at: UnixNanos::default(),
+            closed: BTreeSet::new(),
+            counted: Counted::default(),
             source: connection,
             sums: Sums::default(),
             instruments: Vec::new(),
@@ -94,10 +119,13 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Begins the step of an input.
+    /// Begins an input.
     pub fn begin(&mut self, kind: InputKind, connection: ConnectionId, received_at: UnixNanos) {
+        self.counted.inputs += 1;
+        self.counted.clamped += u32::from(received_at < self.at);
+        self.at = self.at.max(received_at);
         self.step.clear();
-        self.step.extend([0, received_at.nanos()]);
+        self.step.extend([0, self.at.nanos()]);
         self.head = StepHead { kind, has_book: false, connection, words: 0 };
         self.source = connection;
         self.totals.records += 1;
@@ -108,7 +136,7 @@ impl<W: Write> Writer<W> {
         let named =
             Named { symbol: symbol.to_owned(), price_decimals_min, price_decimals_first: None };
         self.item(tag::NAMED, 0, 0, self.instruments.len() as u32);
-        self.instruments.push(Instrument { named, scale: Scale::default() });
+        self.instruments.push(Instrument { named, scale: Scale::default(), tickers: 0 });
     }
 
     /// The input could not be read.
@@ -122,7 +150,8 @@ impl<W: Write> Writer<W> {
     /// # Panics
     /// If there are fewer of those than such messages.
     pub fn updates(&mut self, connection: ConnectionId, updates: &Updates, matches: &[bool]) {
-        if connection != self.source && !updates.updates.is_empty() {
+        let counts_only = |update: &Update| matches!(update, Update::Ticker(_));
+        if connection != self.source && !updates.updates.iter().all(counts_only) {
             self.source = connection;
             self.item(tag::SOURCE, 0, connection.0, 0);
         }
@@ -138,13 +167,14 @@ impl<W: Write> Writer<W> {
                 Update::Trade(trade) => self.trade(trade),
                 Update::Ticker(ticker) => {
                     self.totals.updates += 1;
-                    self.item(tag::TICKER, 0, 0, ticker.instrument.0);
+                    self.instruments[ticker.instrument.index()].tickers += 1;
                 }
                 Update::Scale { instrument, scale } => self.scale(*instrument, *scale),
                 Update::Metadata { instrument, metadata } => {
                     // The rest of it no book and no feature rests on.
                     let Some(tick) = metadata.tick_size else { continue };
-                    self.item(tag::TICK, 0, tick.decimals.into(), instrument.0);
+                    let low = u16::from(tick.decimals) | u16::from(tick.written_decimals) << 8;
+                    self.item(tag::TICK, 0, low, instrument.0);
                     self.step.push(tick.mantissa.cast_unsigned());
                 }
                 Update::Syncing(id) => self.item(tag::SYNCING, 0, 0, id.0),
@@ -170,30 +200,41 @@ impl<W: Write> Writer<W> {
         self.step.extend(channel);
     }
 
-    /// What the decoders counted of the input. Counts of one input are taken modulo 2^32.
-    pub fn counts(&mut self, mut counts: Counts) {
-        if counts == (Counts { inputs: self.head.kind.inputs(), ..Counts::default() }) {
-            return;
-        }
-        // What the kind of the input says is not said again.
-        counts.inputs = counts.inputs.wrapping_sub(self.head.kind.inputs());
-        let at = self.step.len();
-        self.step.push(0);
-        let mut which = 0;
-        for (index, count) in counts_mut(&mut counts).into_iter().enumerate() {
-            if *count != 0 {
-                which |= 1 << index;
-                self.step.push(u64::from(*count as u32));
-            }
-        }
-        self.step[at] = ItemHead { tag: tag::COUNTS, flags: 0, low: which, high: 0 }.word();
+    /// What the decoders counted of the input.
+    pub fn counts(&mut self, counts: Counts) {
+        self.counted.counts += counts;
     }
 
-    /// Ends the step.
+    /// Ends the input.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn end(&mut self) -> io::Result<()> {
+        if self.counted.inputs >= COUNTED_INPUTS {
+            self.tell_counted();
+        }
+        let StepHead { kind, connection, .. } = self.head;
+        let begins_or_ends = match kind {
+            InputKind::Opened => {
+                self.closed.remove(&connection);
+                true
+            }
+            InputKind::Closed => {
+                self.closed.insert(connection);
+                true
+            }
+            // One that was thought closed is not.
+            InputKind::Frame => self.closed.remove(&connection),
+            _ => false,
+        };
+        if begins_or_ends || self.step.len() > STEP_HEAD_WORDS {
+            return self.write_step();
+        }
+        Ok(())
+    }
+
+    fn write_step(&mut self) -> io::Result<()> {
+        self.totals.steps += 1;
         let words = u32::try_from(self.step.len());
         self.head.words = words.map_err(|_| io::Error::other("an input is longer than 32 GiB"))?;
         self.step[0] = self.head.word();
@@ -206,11 +247,12 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// If it cannot be written.
     pub fn finish(
-        self,
+        mut self,
         venue: &str,
         decoding: Decoding,
         sources: Vec<SourceFile>,
     ) -> io::Result<(About, u64, W)> {
+        self.tell_last()?;
         let Self { mut out, instruments, totals, sums, .. } = self;
         let about = About {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -236,6 +278,47 @@ impl<W: Write> Writer<W> {
         out.write_all(bytemuck::cast_slice(&behind))?;
         let words = HEAD_WORDS + data_words + behind.len();
         Ok((about, (words * WORD_BYTES) as u64, out))
+    }
+
+    /// A last step for what was counted, as if time had passed.
+    fn tell_last(&mut self) -> io::Result<()> {
+        self.step.clear();
+        self.step.extend([0, self.at.nanos()]);
+        let (kind, connection) = (InputKind::Timer, ConnectionId(0));
+        self.head = StepHead { kind, has_book: false, connection, words: 0 };
+        self.tell_counted();
+        if self.step.len() > STEP_HEAD_WORDS { self.write_step() } else { Ok(()) }
+    }
+
+    /// Adds to the step what was counted and not told.
+    fn tell_counted(&mut self) {
+        let Counted { clamped, mut counts, .. } = std::mem::take(&mut self.counted);
+        while counts != Counts::default() {
+            let at = self.step.len();
+            self.step.push(0);
+            let mut which = 0;
+            for (index, count) in counts_mut(&mut counts).into_iter().enumerate() {
+                let told = (*count).min(u32::MAX.into());
+                if told != 0 {
+                    which |= 1 << index;
+                    self.step.push(told);
+                    *count -= told;
+                }
+            }
+            self.step[at] = ItemHead { tag: tag::COUNTS, flags: 0, low: which, high: 0 }.word();
+        }
+        if clamped != 0 {
+            self.item(tag::CLAMPED, 0, 0, clamped);
+        }
+        for index in 0..self.instruments.len() {
+            let mut tickers = std::mem::take(&mut self.instruments[index].tickers);
+            while tickers != 0 {
+                let told = tickers.min(u32::MAX.into());
+                tickers -= told;
+                self.item(tag::TICKERS, 0, 0, index as u32);
+                self.step.push(told);
+            }
+        }
     }
 
     fn item(&mut self, tag: u8, flags: u8, low: u16, high: u32) {
@@ -294,7 +377,7 @@ impl<W: Write> Writer<W> {
 
     /// The instrument's first numbers are those with the decimals of now.
     fn note_scale(&mut self, id: InstrumentId) {
-        let Instrument { named, scale } = &mut self.instruments[id.index()];
+        let Instrument { named, scale, .. } = &mut self.instruments[id.index()];
         named.price_decimals_first.get_or_insert(scale.price_decimals);
     }
 }

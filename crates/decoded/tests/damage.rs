@@ -17,7 +17,8 @@ fn what_was_told_is_read_and_read_again() {
     let mut reader = Reader::in_memory("form", &form()).unwrap();
     let first = steps(&mut reader).unwrap();
     assert_eq!(first, told());
-    assert_eq!(reader.about().totals.records as usize, first.len());
+    assert_eq!(reader.about().totals.steps as usize, first.len());
+    assert_eq!(reader.about().totals.records, 10);
     reader.rewind();
     assert_eq!(steps(&mut reader).unwrap(), first);
 }

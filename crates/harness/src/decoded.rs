@@ -2,18 +2,18 @@
 
 use crate::{Bench, Course, HarnessError, Recorded, Results, Subject};
 use std::{hint::black_box, ops::Range};
-use tickhawk_decoded::Reader;
-use tickhawk_engine::{Compiler, MarketOptions, MarketSink, MarketStage, OtherDecoding, Record};
+use tickhawk_decoded::{Item, Reader};
+use tickhawk_engine::{Compiler, MarketOptions, MarketSink, MarketStage, Record};
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, RuntimeOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::MonoNanos;
 use tickhawk_venue::Venue;
 
-/// Records in a block.
+/// Steps in a block.
 const BLOCK: usize = 64;
 
-/// The market stage over a form, record by record: reading, book and features. Every pass has a stage
+/// The market stage over a form, step by step: reading, book and features. Every pass has a stage
 /// of its own, made before its first record.
 pub struct DecodedReplay {
     reader: Reader,
@@ -22,6 +22,8 @@ pub struct DecodedReplay {
     clock: Clock,
     market: MarketStage,
     passed: Passed,
+    /// Steps that it takes to name all instruments.
+    naming: usize,
 }
 
 /// What a pass came to.
@@ -42,22 +44,35 @@ impl MarketSink for Passed {
 }
 
 impl DecodedReplay {
-    /// At the first record of the form.
+    /// At the first step of the form, which is read once to its end.
     ///
     /// # Errors
-    /// If the form was decoded in another way than these options say.
+    /// If the form was decoded in another way than these options say, or cannot be read.
     pub fn new(
-        reader: Reader,
+        mut reader: Reader,
         options: MarketOptions,
         plan: FeaturePlan,
         clock: &Clock,
-    ) -> Result<Self, OtherDecoding> {
+    ) -> Result<Self, HarnessError> {
         let options = options.for_form(reader.about())?;
+        let (mut steps, mut naming) = (0, 0);
+        while let Some(step) = reader.next_step()? {
+            steps += 1;
+            if step.items().any(|item| matches!(item, Item::Named(..))) {
+                naming = steps;
+            }
+        }
         let market = MarketStage::new(options.clone(), plan.clone(), clock.clone());
         let (clock, passed) = (clock.clone(), Passed::default());
-        let mut this = Self { reader, options, plan, clock, market, passed };
+        let mut this = Self { reader, options, plan, clock, market, passed, naming };
         this.restart();
         Ok(this)
+    }
+
+    /// How many steps it takes until all instruments are named: till then memory is reserved for
+    /// books and windows, once a run.
+    pub fn naming(&self) -> usize {
+        self.naming
     }
 
     /// The form.
@@ -70,9 +85,9 @@ impl DecodedReplay {
         self.passed
     }
 
-    /// How many records a pass has.
+    /// How many steps a pass has: records that do more than to be counted.
     pub fn len(&self) -> usize {
-        self.reader.about().totals.records as usize
+        self.reader.about().totals.steps as usize
     }
 
     /// Whether there are none.
@@ -114,7 +129,7 @@ impl Subject for Reading {
         for _ in items {
             let Some(step) = self.0.next_step().expect("the form was read before") else { return };
             for item in step.items() {
-                if let tickhawk_decoded::Item::Book { changes, .. } = &item {
+                if let Item::Book { changes, .. } = &item {
                     let sum = |sum, change: tickhawk_market::Change| sum ^ change.qty.units();
                     black_box(changes.clone().fold(0, sum));
                 }
@@ -164,11 +179,9 @@ impl Bench<'_> {
 
 fn measure(
     bench: &Bench<'_>,
-    [replayed, mut read]: [Reader; 2],
+    [replayed, read]: [Reader; 2],
     results: &mut Results,
 ) -> Result<(), HarnessError> {
-    // A block that is no longer what it was is found here, and not while it is timed.
-    while read.next_step()?.is_some() {}
     let model = Model::from_file(&bench.model, &RuntimeOptions::default())?;
     let plan = FeaturePlan::compile(model.contract().features(), PlanOptions::default());
     let plan = plan.expect("a model's contract names features");
@@ -183,24 +196,28 @@ fn measure(
         ..MarketOptions::new(venue)
     };
     let mut replay = DecodedReplay::new(replayed, options, plan, &bench.clock)?;
-    while replay.reader.next_step()?.is_some() {}
-    let (items, needed) = (replay.len(), 4 * BLOCK);
+    let (items, lead_in) = (replay.len(), replay.naming().max(replay.len() / 8));
+    let needed = lead_in + 4 * BLOCK;
     if items < needed {
         let name = format!("a form of {venue}");
         return Err(HarnessError::TooShort { name, found: items, needed });
     }
-    let course = Course { items, lead_in: items / 8, block: BLOCK, pairs: bench.pairs, timed: &[] };
+    let course = Course { items, lead_in, block: BLOCK, pairs: bench.pairs, timed: &[] };
     let names = ["replay/book-and-features/decoded", "replay/reading/decoded"];
     let mut reading = Reading(read);
-    let per = ("record", 1.0);
+    let records = totals.records as f64 / items as f64;
+    let per = ("record", records);
     results.beside(course, names.map(str::to_owned), per, &mut replay, &mut reading);
     let [.., row, _] = &results.rows[..] else { return Ok(()) };
-    let per_level = row.ns * items as f64 / totals.levels as f64;
+    let changed = totals.levels + totals.trades;
+    let per_change = row.ns * totals.records as f64 / changed as f64;
     results.notes.push(format!(
-        "{}: {} levels change in its {items} records, {per_level:.1} ns each with all there is to \
-         it; {} bytes",
+        "{}: {} records are {items} steps with {} changed levels and {} trades, {per_change:.1} ns \
+         each of these with all there is to it; {} bytes",
         names[0],
+        totals.records,
         totals.levels,
+        totals.trades,
         replay.reader.bytes_total()
     ));
     Ok(())

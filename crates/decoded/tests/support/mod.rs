@@ -55,7 +55,7 @@ fn updates() -> Updates {
     let mut updates = Updates::new();
     let scale = Scale { price_decimals: 1, qty_decimals: 18 };
     updates.updates.push(Update::Scale { instrument: A, scale });
-    let tick_size = Some(Decimal { mantissa: 5, decimals: 1, written_decimals: 1 });
+    let tick_size = Some(Decimal { mantissa: 5, decimals: 1, written_decimals: 3 });
     let metadata = Metadata { tick_size, ..Metadata::default() };
     updates.updates.push(Update::Metadata { instrument: A, metadata });
     updates.updates.push(Update::Metadata { instrument: B, metadata: Metadata::default() });
@@ -85,7 +85,7 @@ fn updates() -> Updates {
 /// A form with an item of every kind.
 pub fn form() -> Vec<u8> {
     let mut writer = Writer::new(Vec::new()).unwrap();
-    writer.begin(InputKind::Frame, ConnectionId(3), at(0));
+    writer.begin(InputKind::Frame, ConnectionId(3), at(1));
     writer.malformed();
     writer.named("A", 0);
     writer.named("B", 2);
@@ -104,9 +104,22 @@ pub fn form() -> Vec<u8> {
     writer.updates(ConnectionId(1), &gone, &[]);
     writer.counts(Counts::default());
     writer.end().unwrap();
-    writer.begin(InputKind::Timer, ConnectionId(9), at(1));
-    writer.counts(Counts::default());
+    writer.begin(InputKind::Timer, ConnectionId(9), at(0));
     writer.end().unwrap();
+    // Only what opens and closes a connection is told without anything else.
+    let only = [
+        (InputKind::Frame, 3),
+        (InputKind::Closed, 3),
+        (InputKind::Alive, 3),
+        (InputKind::Frame, 4),
+        (InputKind::Frame, 3),
+        (InputKind::Frame, 3),
+        (InputKind::Opened, 4),
+    ];
+    for (kind, connection) in only {
+        writer.begin(kind, ConnectionId(connection), at(2));
+        writer.end().unwrap();
+    }
     writer.finish("okx", decoding(), Vec::new()).unwrap().2
 }
 
@@ -118,7 +131,7 @@ pub fn told() -> Vec<String> {
         r#"Named(InstrumentId(0), "A")"#,
         r#"Named(InstrumentId(1), "B")"#,
         "Scale(InstrumentId(0), Scale { price_decimals: 1, qty_decimals: 18 })",
-        "Tick(InstrumentId(0), Decimal { mantissa: 5, decimals: 1, written_decimals: 1 })",
+        "Tick(InstrumentId(0), Decimal { mantissa: 5, decimals: 1, written_decimals: 3 })",
         "Syncing(InstrumentId(0))",
         "Snapshot Some(77) Some(25) Some(true): Bid 1000 3, Ask 1001 0",
         "Diff Some(77) Some(25) Some(false): Ask 9223372036854775807 9223372036854775807, \
@@ -126,21 +139,28 @@ pub fn told() -> Vec<String> {
         "Diff None None None: ",
         "Bid -5 7 None None",
         "Ask -5 7 Some(9) Some(UnixNanos(1893456000000000009))",
-        "Ticker(InstrumentId(1))",
         "Stale(InstrumentId(0), Removed)",
         "Want { link: 0, request: Snapshot(InstrumentId(0)), channel: None }",
         "Want { link: 0, request: Resubscribe(InstrumentId(1)), channel: None }",
         "Want { link: 1, request: Resubscribe(InstrumentId(1)), channel: Some(8) }",
         "Want { link: 1, request: Reconnect(ConnectionId(3)), channel: None }",
         "Want { link: 1, request: GiveUp(ConnectionId(3), 12), channel: Some(12) }",
-        "Counts(Counts { inputs: 0, control: 0, unknown_types: 0, unknown_values: 0, \
-         malformed: 1, duplicates: 0, off_market_trades: 0, gaps: 0, stale_otherwise: 0, \
-         unwanted: 3 })",
     ];
     let wanted =
         ["Wanted of ConnectionId(0)", "Source(ConnectionId(1))", "Stale(InstrumentId(0), Removed)"];
-    let timer = ["Timer of ConnectionId(9)"];
-    [&first[..], &wanted, &timer].map(|step| format!("{step:?}")).to_vec()
+    let connections = ["Closed of ConnectionId(3)", "Frame of ConnectionId(3)"];
+    let opened = ["Opened of ConnectionId(4)"];
+    let last = [
+        "Timer of ConnectionId(0)",
+        "Counts(Counts { inputs: 1, control: 0, unknown_types: 0, unknown_values: 0, \
+         malformed: 1, duplicates: 0, off_market_trades: 0, gaps: 0, stale_otherwise: 0, \
+         unwanted: 3 })",
+        "Clamped(1)",
+        "Tickers(InstrumentId(1), 1)",
+    ];
+    let [closed, frame] = connections.each_ref().map(std::slice::from_ref);
+    let steps: [&[&str]; 6] = [&first, &wanted, closed, frame, &opened, &last];
+    steps.map(|step| format!("{step:?}")).to_vec()
 }
 
 /// A form of several blocks.

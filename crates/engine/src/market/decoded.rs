@@ -30,14 +30,12 @@ impl MarketStage {
                     self.apply_book(source, &update, changes, checked, sink);
                 }
                 Item::Trade(trade) => self.apply_trade(source, &trade, sink),
-                Item::Ticker(id) => self.instruments[id.index()].counts.tickers += 1,
                 Item::Source(connection) => {
                     source = Source { link: self.link_of(connection), connection, at };
                 }
                 other => self.take_rare(source, step, other, sink),
             }
         }
-        self.counts_told.inputs += step.kind().inputs();
         // Whom to ask about them is in the step.
         self.suspects.clear();
         self.make_frames(own, received_mono, decoded_mono, sink);
@@ -60,10 +58,14 @@ impl MarketStage {
             Item::Syncing(id) => self.mark_syncing(source, id),
             Item::Stale(id, cause) => self.decoder_stale(source, id, cause, sink),
             Item::Counts(counts) => self.counts_told += counts,
+            Item::Tickers(id, count) => {
+                self.instruments[id.index()].counts.tickers += u64::from(count);
+            }
+            Item::Clamped(count) => self.counts.clamped_receive_times += u64::from(count),
             Item::Want { link, request, channel } => {
                 sink.want(Want { link, kind: wanted(step, request, channel) });
             }
-            Item::Book { .. } | Item::Trade(_) | Item::Ticker(_) | Item::Source(_) => {}
+            Item::Book { .. } | Item::Trade(_) | Item::Source(_) => {}
         }
     }
 }
