@@ -10,11 +10,17 @@ use crate::{
     },
     config::Config,
     replay::{BUNDLED_MODEL, bundled},
-    report,
+    report, session,
     tuning::{Threads, Tuned},
 };
 use anyhow::{Context, Result};
-use std::{env, fs, io::Write, path::Path, thread};
+use std::{
+    env, fs,
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+};
+use tickhawk_decoded::Reader;
 use tickhawk_engine::{allowed_cores, pin_to_core, take_precedence};
 use tickhawk_harness::{
     Bench, Loop, LoopbackOptions, PipelineOptions, Recorded, Report, Results, Stage, compare,
@@ -50,7 +56,14 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             return Ok(Outcome::Done);
         }
     };
-    let recordings = recordings(&args)?;
+    let form = session::compiled(&args.files)?;
+    if form.is_some() && stages != [Stage::Replay] {
+        session::raw_only(&args.files, "every stage of `bench` but `replay`")?;
+    }
+    let recordings = match form {
+        Some(_) => Vec::new(),
+        None => recordings(&args)?,
+    };
     let bench = Bench {
         recordings: &recordings,
         pairs: args.pairs as usize,
@@ -62,7 +75,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         }),
         ..bench(&args.report)?
     };
-    measure(&stages, &bench, &args.report)
+    measure(&stages, form, &bench, &args.report)
 }
 
 fn loopback(args: &LoopbackArgs) -> Result<Outcome> {
@@ -74,7 +87,7 @@ fn loopback(args: &LoopbackArgs) -> Result<Outcome> {
         }),
         ..bench(&args.report)?
     };
-    measure(&[Stage::Loopback], &bench, &args.report)
+    measure(&[Stage::Loopback], None, &bench, &args.report)
 }
 
 /// Of no recording.
@@ -103,7 +116,12 @@ fn sent(args: &MeasureArgs) -> Loop {
 }
 
 /// Measures, and tells.
-fn measure(stages: &[Stage], bench: &Bench<'_>, args: &ReportArgs) -> Result<Outcome> {
+fn measure(
+    stages: &[Stage],
+    form: Option<&PathBuf>,
+    bench: &Bench<'_>,
+    args: &ReportArgs,
+) -> Result<Outcome> {
     let told = ConfigArgs { config: args.config.clone(), tick_size: None };
     let config = Config::resolve(&told, &ScoringArgs::default())?;
     let tuned = config.tuning.apply(Threads { spinning: 1, has_sockets: false });
@@ -112,14 +130,17 @@ fn measure(stages: &[Stage], bench: &Bench<'_>, args: &ReportArgs) -> Result<Out
     let mut results = Results::new(bench.clock.clone());
     for stage in stages {
         eprintln!("measuring {}", stage.name());
-        on_its_core(*stage, bench, &tuned, &mut results)?;
+        on_its_core(*stage, form, bench, &tuned, &mut results)?;
     }
     if let Some(folder) = &args.hgrm {
         results
             .write_hgrm(folder)
             .with_context(|| format!("writing into `{}`", folder.display()))?;
     }
-    let names = bench.recordings.iter().map(|recorded| recorded.name.clone()).collect();
+    let names = match form {
+        Some(file) => vec![file.display().to_string()],
+        None => bench.recordings.iter().map(|recorded| recorded.name.clone()).collect(),
+    };
     let model = bench.model.path().display().to_string();
     let check = ClockCheck::measure(&bench.clock);
     let measured = Report::new(results, surroundings, model, names, check);
@@ -141,6 +162,7 @@ fn measure(stages: &[Stage], bench: &Bench<'_>, args: &ReportArgs) -> Result<Out
 /// priority either: they never sleep.
 fn on_its_core(
     stage: Stage,
+    form: Option<&PathBuf>,
     bench: &Bench<'_>,
     tuned: &Tuned,
     results: &mut Results,
@@ -155,7 +177,13 @@ fn on_its_core(
             if results.rows.is_empty() {
                 Stage::base(bench, results);
             }
-            Ok(stage.run(bench, results)?)
+            match form {
+                Some(file) => {
+                    let forms = [Reader::open(file)?, Reader::open(file)?];
+                    Ok(bench.replay_form(forms, results)?)
+                }
+                None => Ok(stage.run(bench, results)?),
+            }
         };
         scope.spawn(measure).join()
     });

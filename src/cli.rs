@@ -69,6 +69,17 @@ pub enum Command {
     ///
     /// Example: tickhawk convert session.jsonl.zst --to hftbacktest --out converted/
     Convert(ConvertArgs),
+    /// Decode recordings once and for all: into one file that `replay`, `features`, `inspect` and
+    /// `bench replay` take in a recording's place, without reading JSON, and with the same results.
+    ///
+    /// The file holds what came of decoding with these flags and this config. A run that would have
+    /// decoded otherwise (other symbols, other limits of books, ticks finer than the prices) refuses
+    /// it and says what differs. It is for this version of the program and this kind of machine:
+    /// keep the recording.
+    ///
+    /// Example: tickhawk compile btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
+    /// --out btcusdt.decoded
+    Compile(CompileArgs),
     /// Stamp, inspect, check, measure, promote and roll back models.
     ///
     /// Example: tickhawk model promote trained.onnx --name obi --budget-us 50
@@ -241,6 +252,22 @@ pub struct ConvertArgs {
     pub to: Container,
     /// The folder (hftbacktest: one gz a symbol and day) or file (tickhawk) to write.
     #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+/// `tickhawk compile`
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Let prices carry the decimals of this model's tick. Needed only where the first prices of the
+    /// recording show fewer than that.
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+    /// The file to write; it must not be there yet.
+    #[arg(long, value_name = "F")]
     pub out: PathBuf,
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     Outcome,
     cli::{Container, ConvertArgs},
-    report,
+    report, session,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -14,6 +14,7 @@ use tickhawk_capture::{Session, Writer, convert_to_hftbacktest, convert_to_tickh
 
 /// Runs the command.
 pub fn run(args: ConvertArgs) -> Result<Outcome> {
+    session::raw_only(&args.files, "`convert`")?;
     let mut session = Session::open_merged(&args.files).context("opening the recording")?;
     let out = args.out.display();
     match args.to {

@@ -52,7 +52,7 @@ pub fn run(args: FeaturesArgs) -> Result<Outcome> {
     let (mut recording, venue) =
         Recording::open(&args.recording.files, args.recording.venue.venue)?;
     let symbols = args.recording.venue.symbols;
-    let options = recording.options(config.market_options(venue, symbols, contract_tick_size));
+    let options = recording.options(config.market_options(venue, symbols, contract_tick_size))?;
     let clock = Clock::new();
     let mut sink = FrameTable::create(&args.out, &plan)?;
     let mut market = MarketStage::new(options, plan, clock.clone());

@@ -18,7 +18,7 @@ pub fn run(args: InspectArgs) -> Result<Outcome> {
         Recording::open(&args.recording.files, args.recording.venue.venue)?;
     let options =
         MarketOptions { symbols: args.recording.venue.symbols, ..MarketOptions::new(venue) };
-    let options = recording.options(options);
+    let options = recording.options(options)?;
     // Inspecting needs no features; a plan has at least one.
     let plan = FeaturePlan::compile(&["queue_imbalance"], PlanOptions::default())?;
     let clock = Clock::new();

@@ -5,6 +5,7 @@ mod books;
 mod challenger;
 mod check;
 mod cli;
+mod compile;
 mod config;
 mod convert;
 mod doctor;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Features(args) => features::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Compile(args) => compile::run(args),
         Command::Model(args) => model::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Check(args) => check::run(args),

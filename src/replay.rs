@@ -47,7 +47,7 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
     let ladder = Ladder::load(&config)?;
     eprintln!("{venue}: {} files; {}", files.len(), ladder.describe());
     let options = config.market_options(venue, args.venue.symbols.clone(), ladder.tick_size);
-    let options = recording.options(options);
+    let options = recording.options(options)?;
     let clock = Clock::new();
     let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
     let names = ladder.names.clone();

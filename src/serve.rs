@@ -2,7 +2,7 @@
 
 mod written;
 
-use crate::{Outcome, cli::live::ServeArgs, report, shutdown};
+use crate::{Outcome, cli::live::ServeArgs, report, session, shutdown};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
@@ -116,6 +116,7 @@ fn synthetic(args: &ServeArgs) -> Result<(Tape, Venue)> {
 }
 
 fn recorded(args: &ServeArgs) -> Result<(Tape, Venue)> {
+    session::raw_only(&args.files, "`serve`")?;
     let session = Session::open_merged(&args.files).context("opening the recording")?;
     let named = session.header().and_then(|header| header.venue.clone());
     let venue = match (args.venue, named) {

@@ -7,11 +7,12 @@ use std::{
 };
 
 /// What each crate may depend on among ours: always something before it on the data path.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("market", &[]),
     ("latency", &["market"]),
     ("capture", &["market"]),
     ("venue", &["market"]),
+    ("decoded", &["market", "venue"]),
     ("book", &["market"]),
     ("feature", &["market"]),
     ("handoff", &[]),
@@ -19,7 +20,17 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("signal", &["market", "latency"]),
     (
         "engine",
-        &["market", "latency", "venue", "book", "feature", "handoff", "inference", "signal"],
+        &[
+            "market",
+            "latency",
+            "venue",
+            "decoded",
+            "book",
+            "feature",
+            "handoff",
+            "inference",
+            "signal",
+        ],
     ),
     ("feed", &["market", "venue"]),
     ("simulator", &["market"]),
@@ -30,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "latency",
             "capture",
             "venue",
+            "decoded",
             "book",
             "feature",
             "handoff",
@@ -39,6 +51,18 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "feed",
         ],
     ),
+];
+
+/// Where unsafe code may stand; ARCHITECTURE.md says why.
+const MAY_BE_UNSAFE: [&str; 8] = [
+    "crates/decoded/src/map.rs",
+    "crates/harness/src/allocations.rs",
+    "crates/handoff/src/shared.rs",
+    "crates/inference/src/native/simd/",
+    "crates/inference/src/native/trees/kernels.rs",
+    "crates/inference/src/native/trees/kernels_avx512.rs",
+    "crates/inference/src/sys.rs",
+    "crates/venue/src/lanes.rs",
 ];
 
 /// Lines a source file may have; past that look for the missing noun.
@@ -114,6 +138,22 @@ fn only_those_who_may_know_json_onnx_and_threads() {
 }
 
 #[test]
+fn unsafe_code_stands_where_it_may() {
+    for path in sources() {
+        let text = read(&path);
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let is_shipped = path.starts_with("src/") || path.contains("/src/");
+        if !is_shipped || MAY_BE_UNSAFE.iter().any(|place| path.starts_with(place)) {
+            continue;
+        }
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+            let begins = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait"];
+            assert!(!begins.iter().any(|word| line.contains(word)), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
 fn files_are_short_and_clean() {
     let banned = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "#[ig".to_owned() + "nore"];
     for path in sources() {
@@ -181,6 +221,7 @@ fn documents_name_what_is_there() {
 fn every_output_key_is_documented() {
     let outputs = read(&root().join("docs/outputs.md"));
     let sources = [
+        "crates/decoded/src/about.rs",
         "crates/signal/src/line.rs",
         "crates/latency/src/report.rs",
         "src/run_report.rs",

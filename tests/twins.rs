@@ -148,7 +148,7 @@ fn books_agree_with_btreemaps_after_every_update() {
                 Input::Closed => decoder.closed(connection, &mut updates),
                 Input::Sent(bytes) => decoder.sent(connection, bytes, &mut updates),
                 Input::Wanted(symbols) => decoder.set_wanted(symbols, &mut updates),
-                Input::Alive | Input::Timer => {}
+                Input::Alive | Input::Timer | Input::Decoded(_) => {}
             }
             compared.take(&updates);
         });

@@ -42,7 +42,8 @@ pub enum BenchCommand {
     /// Example: tickhawk bench loopback --rate 2000,20000 --seconds 10
     #[command(verbatim_doc_comment)]
     Loopback(LoopbackArgs),
-    /// Bytes to signals as fast as they go: a closed loop.
+    /// Bytes to signals as fast as they go: a closed loop; and book and features from the decoded
+    /// form. Of a compiled recording, that alone.
     Replay(MeasureArgs),
     /// All of these.
     All(MeasureArgs),
@@ -81,7 +82,7 @@ pub const RATES: [f64; 2] = [2_000.0, 20_000.0];
 /// What a measurement takes.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// One recording; without any, the bundled ones.
+    /// One recording, of `bench replay` also a compiled one; without any, the bundled ones.
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub venue: VenueArgs,

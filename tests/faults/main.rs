@@ -1,10 +1,13 @@
 //! Everything that goes wrong between a venue and us, seeded, in virtual time, against an exchange
 //! that knows the true books.
 
+mod compiled;
 mod heard;
 mod random;
 mod redundancy;
 mod table;
+#[path = "../support/trace.rs"]
+mod trace;
 mod wanted;
 mod world;
 

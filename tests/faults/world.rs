@@ -4,6 +4,7 @@
 use crate::{
     heard::{Heard, Left},
     random::Random,
+    trace::Kept,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use tickhawk_engine::{Input, MarketOptions, MarketStage, Silence, Want, WantKind};
@@ -57,6 +58,9 @@ struct Wire {
 /// The whole of it.
 pub struct World {
     pub market: MarketStage,
+    pub options: MarketOptions,
+    /// Every input so far.
+    pub kept: Vec<Kept>,
     session: Session,
     pub playback: Playback,
     random: Random,
@@ -108,7 +112,9 @@ impl World {
         };
         let features = FeaturePlan::compile(&["queue_imbalance"], PlanOptions::default()).unwrap();
         Self {
-            market: MarketStage::new(options, features, Clock::new()),
+            market: MarketStage::new(options.clone(), features, Clock::new()),
+            options,
+            kept: Vec::new(),
             session: Session::new(plan, 0),
             playback,
             random: Random::new(seed),
@@ -357,6 +363,7 @@ impl World {
         let mut heard = Heard::default();
         let is_reply = matches!(input, Input::RestReply { .. });
         let at = UnixNanos::new(1_700_000_000 * SECOND + self.now_ns);
+        self.kept.push(Kept::new(connection, at, &input));
         self.market.step(connection, at, MonoNanos::default(), input, &mut heard);
         self.symbols.append(&mut heard.symbols);
         for (instrument, epoch, number, sequence) in heard.frames {

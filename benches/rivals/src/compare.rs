@@ -2,7 +2,7 @@
 
 use crate::{
     barter,
-    decoded::{Decoded, Pass},
+    decoded::Decoded,
     hft,
     hop::{Carrier, half_round_trips},
     measure::{Player, in_pairs, median},
@@ -227,18 +227,20 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     let (scale, messages) = bench.recording.book_messages()?;
     let levels = hft::levels(scale, &messages);
     let events = hft::events(bench.recording, &levels)?;
-    let decoded = Decoded::new(bench.recording)?;
-    let (passed, count) = (Pass::new(&decoded).run(), events.len() as f64);
-    ensure!(passed.events == events.len() as u64, "{passed:?} beside {count} events");
+    let mut decoded = Decoded::new(bench.recording)?;
+    let count = events.len() as f64;
+    ensure!(decoded.events() == events.len() as u64, "{} beside {count}", decoded.events());
+    decoded.begin();
+    let passed = decoded.run();
     let outcome = check_update(bench.recording)?;
     let (mut their_ns, mut our_ns) = (Vec::new(), Vec::new());
     for _ in 0..bench.pairs.clamp(PAIRS_MIN, 100) {
         let mut backtest = hft::Loop::new(bench.recording, &events)?;
-        let mut pass = Pass::new(&decoded);
+        decoded.begin();
         let began = bench.clock.now();
         backtest.run()?;
         let theirs = bench.clock.now();
-        let again = pass.run();
+        let again = decoded.run();
         let ours = bench.clock.now();
         ensure!(again == passed, "two passes differ");
         their_ns.push((theirs - began).nanos() as f64 / count);
@@ -249,7 +251,7 @@ pub fn event_loop(bench: &Bench<'_>, results: &mut Results) -> Result<()> {
     }
     let beside = in_pairs(their_ns, our_ns);
     let what =
-        "events, hftbacktest's loop over Tickhawk's book and 32 features, decoded beforehand";
+        "events, hftbacktest's loop over Tickhawk's book and 32 features from the decoded form";
     results.goals.push(Goal::at_least("replay-vs-hftbacktest", beside.ratio(), 3.0, what));
     let names = [
         "replay/binance-futures/hftbacktest-event-loop",

@@ -1,5 +1,6 @@
 //! The book: two ladders, a state, and what each message does to them.
 
+use core::borrow::Borrow;
 use core::fmt;
 use core::num::NonZeroU64;
 
@@ -69,7 +70,8 @@ impl Book {
         }
     }
 
-    /// Applies one message, whose changes are `changes` (`update.changes` is not looked at).
+    /// Applies one message, whose changes are `changes`: a slice, or whatever else gives them twice
+    /// (`update.changes` is not looked at).
     ///
     /// A snapshot replaces everything and makes the book Live in a new epoch; a diff changes what
     /// is there and leaves the state alone. Changes are taken in order, so of two for one price
@@ -78,9 +80,14 @@ impl Book {
     ///
     /// If a side comes to more levels than the limit, even between two changes of the message, the
     /// worst goes and the book is Stale.
-    pub fn apply(&mut self, update: &BookUpdate, changes: &[Change]) -> Applied {
+    pub fn apply<C>(&mut self, update: &BookUpdate, changes: C) -> Applied
+    where
+        C: IntoIterator<Item: Borrow<Change>, IntoIter: ExactSizeIterator + Clone>,
+    {
+        let changes = changes.into_iter();
+        let count = changes.len();
         if update.kind == BookKind::Snapshot {
-            self.restart(changes);
+            self.restart(changes.clone());
         } else if self.counters.snapshots_applied == 0 {
             self.counters.ignored_diffs += 1;
             return Applied::Ignored;
@@ -94,7 +101,7 @@ impl Book {
         for side in &mut self.sides {
             side.settle();
         }
-        self.tally(update.kind, changes.len());
+        self.tally(update.kind, count);
         self.conclude(update.kind, fits)
     }
 
@@ -182,9 +189,10 @@ impl Book {
 
     /// Applies changes in order; `false` if a side came to more levels than the limit.
     #[inline]
-    fn set_levels(&mut self, changes: &[Change]) -> bool {
+    fn set_levels(&mut self, changes: impl Iterator<Item: Borrow<Change>>) -> bool {
         let mut fits = true;
         for change in changes {
+            let change: &Change = change.borrow();
             let side = &mut self.sides[change.side as usize];
             side.set(change.price, change.qty);
             if side.count() > self.levels_per_side {
@@ -198,23 +206,23 @@ impl Book {
     /// Empties both sides and places their windows for what the snapshot holds.
     #[cold]
     #[inline(never)]
-    fn restart(&mut self, changes: &[Change]) {
-        let levels = || changes.iter().filter(|change| !change.qty.is_zero());
-        let grid = self.tick.map_or_else(|| common_grid(levels()), Grid::new);
-        self.clear_for(grid, levels());
+    fn restart(&mut self, changes: impl Iterator<Item: Borrow<Change>> + Clone) {
+        let levels = changes.map(|change| *change.borrow()).filter(|change| !change.qty.is_zero());
+        let grid = self.tick.map_or_else(|| common_grid(levels.clone()), Grid::new);
+        self.clear_for(grid, levels);
     }
 
     /// Replaces every level, on a grid of its own. Cold.
     pub(crate) fn replace_levels(&mut self, grid: Grid, levels: &[Change]) {
-        self.clear_for(grid, levels.iter());
-        self.set_levels(levels);
+        self.clear_for(grid, levels.iter().copied());
+        self.set_levels(levels.iter());
         for side in &mut self.sides {
             side.settle();
         }
     }
 
     /// Empties both sides and places their windows for these levels.
-    fn clear_for<'a>(&mut self, grid: Grid, levels: impl Iterator<Item = &'a Change> + Clone) {
+    fn clear_for(&mut self, grid: Grid, levels: impl Iterator<Item = Change> + Clone) {
         let prices = |side| levels.clone().filter(move |c| c.side == side).map(|c| c.price);
         let (bid, ask) = (prices(Side::Bid).max(), prices(Side::Ask).min());
         let [bids, asks] = &mut self.sides;
@@ -301,7 +309,7 @@ impl fmt::Debug for Book {
 }
 
 /// The widest grid on which all these prices lie.
-fn common_grid<'a>(levels: impl Iterator<Item = &'a Change>) -> Grid {
+fn common_grid(levels: impl Iterator<Item = Change>) -> Grid {
     let stride = levels.fold(0, |stride, level| gcd(level.price.units().unsigned_abs(), stride));
     NonZeroU64::new(stride).map_or(Grid::UNIT, Grid::new)
 }

@@ -23,6 +23,8 @@ pub enum TickSource {
 /// One instrument: its features and where its frames stand. Its books belong to the links.
 #[derive(Debug)]
 pub(crate) struct Instrument {
+    /// The venue's own symbol.
+    pub(crate) symbol: String,
     pub(crate) features: FeatureState,
     pub(crate) scale: Scale,
     pub(crate) tick_size: Option<Decimal>,
@@ -123,9 +125,10 @@ pub struct InstrumentReport {
 
 impl Instrument {
     #[cold]
-    pub(crate) fn new(plan: &FeaturePlan) -> Self {
+    pub(crate) fn new(symbol: &str, plan: &FeaturePlan) -> Self {
         let scale = Scale::default();
         Self {
+            symbol: symbol.to_owned(),
             features: FeatureState::new(plan, scale, None),
             scale,
             tick_size: None,
@@ -156,14 +159,9 @@ impl Instrument {
     }
 
     /// The report, by the leading link's book and what each link gave.
-    pub(crate) fn report(
-        &self,
-        symbol: &str,
-        book: &Book,
-        links: Vec<LinkReport>,
-    ) -> InstrumentReport {
+    pub(crate) fn report(&self, book: &Book, links: Vec<LinkReport>) -> InstrumentReport {
         InstrumentReport {
-            symbol: symbol.to_owned(),
+            symbol: self.symbol.clone(),
             state: book.state(),
             stale_cause: book.stale_cause(),
             epoch: self.published.epoch,

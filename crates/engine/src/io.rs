@@ -2,9 +2,10 @@
 
 use crate::{Frames, MarketStage, Scored};
 use tickhawk_book::Book;
+use tickhawk_decoded::{InputKind, Step};
 use tickhawk_feature::FeatureFrame;
 use tickhawk_market::{
-    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
+    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos, Updates,
 };
 use tickhawk_signal::Signal;
 use tickhawk_venue::DecodeError;
@@ -37,6 +38,27 @@ pub enum Input<'a> {
     /// Time passed, on no connection: what has been silent for too long is found out. A source
     /// gives one every so often; without them silence is never noticed.
     Timer,
+    /// One of the above that was decoded before. Who gives one gives all of them so, from the first
+    /// step of a form on.
+    Decoded(Step<'a>),
+}
+
+impl Input<'_> {
+    /// What it is, without what it holds.
+    #[inline]
+    pub fn kind(&self) -> InputKind {
+        match self {
+            Self::Opened => InputKind::Opened,
+            Self::Closed => InputKind::Closed,
+            Self::Sent(_) => InputKind::Sent,
+            Self::Frame(_) => InputKind::Frame,
+            Self::RestReply { .. } => InputKind::RestReply,
+            Self::Alive => InputKind::Alive,
+            Self::Wanted(_) => InputKind::Wanted,
+            Self::Timer => InputKind::Timer,
+            Self::Decoded(step) => step.kind(),
+        }
+    }
 }
 
 /// Something a decoder needs from outside to be right again.
@@ -103,6 +125,13 @@ pub trait MarketSink {
 
     /// A frame or reply could not be read.
     fn malformed(&mut self, _connection: ConnectionId, _error: DecodeError) {}
+
+    /// A book message's checksum was held against the book.
+    fn checked(&mut self, _id: InstrumentId, _matches: bool) {}
+
+    /// The input, or a part of it that is of this connection, was decoded to these updates, and all
+    /// they say was done. Told before what is wanted, and not of inputs that were decoded before.
+    fn taken(&mut self, _connection: ConnectionId, _updates: &Updates) {}
 }
 
 /// Nobody listens.
@@ -120,6 +149,15 @@ pub struct Record<'a> {
     pub received_at: UnixNanos,
     /// What happened.
     pub input: Input<'a>,
+}
+
+/// As the stage takes what was decoded before.
+impl<'a> From<Step<'a>> for Record<'a> {
+    #[inline]
+    fn from(step: Step<'a>) -> Self {
+        let (connection, received_at) = (step.connection(), step.received_at());
+        Self { connection, received_at, input: Input::Decoded(step) }
+    }
 }
 
 /// Where records come from: a recording, or sockets.

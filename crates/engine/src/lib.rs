@@ -16,11 +16,15 @@
 //! receive time, which never runs backwards inside (it is clamped, and clamps are counted). New
 //! instruments, growing decimals and everything that has gone wrong may allocate.
 //!
+//! An input may have been decoded before ([`Input::Decoded`]): a [`Compiler`] writes what a stage was
+//! told of a recording, and a stage that is told the same does the same, with the same code.
+//!
 //! What it refuses to do: let a frame out of a book that is not Live, or that is crossed; let a
 //! signal out before every feature of the model has been valid once in the epoch.
 #![deny(unsafe_code)]
 
 mod challenger;
+mod compiler;
 mod cores;
 mod decision;
 mod inline;
@@ -37,6 +41,7 @@ mod silence;
 mod threaded;
 
 pub use challenger::{Agreement, Challenged, Challenger, Frames};
+pub use compiler::{Compiler, OtherDecoding};
 pub use cores::{CoreError, allowed_cores, give_way, pin_to_core, take_precedence};
 pub use decision::{
     BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Isolated, IsolatedError, Popped,

@@ -94,7 +94,12 @@ impl LinkBook {
 
     /// Applies one message.
     #[inline]
-    pub(crate) fn apply(&mut self, at: UnixNanos, update: &BookUpdate, changes: &[Change]) {
+    pub(crate) fn apply(
+        &mut self,
+        at: UnixNanos,
+        update: &BookUpdate,
+        changes: impl ExactSizeIterator<Item = Change> + Clone,
+    ) {
         self.book.apply(update, changes);
         if update.kind == BookKind::Snapshot {
             self.crossed_messages = 0;

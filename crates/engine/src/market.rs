@@ -1,6 +1,7 @@
 //! The market stage: inputs to feature frames.
 
 mod apply;
+mod decoded;
 mod names;
 mod stale;
 mod timer;
@@ -15,7 +16,7 @@ use tickhawk_book::Book;
 use tickhawk_feature::{FeatureFrame, FeaturePlan, FrameSource};
 use tickhawk_latency::Clock;
 use tickhawk_market::{
-    BookState, ConnectionId, Decimal, InstrumentId, Level, MonoNanos, UnixNanos, Update, Updates,
+    BookState, ConnectionId, InstrumentId, Level, MonoNanos, UnixNanos, Update, Updates,
 };
 use tickhawk_venue::{Counts, Decoder, Instruments, Venue};
 
@@ -40,6 +41,8 @@ pub struct MarketStage {
     /// Inputs so far.
     inputs: u64,
     counts: MarketCounts,
+    /// What decoders counted of inputs that were decoded before.
+    counts_told: Counts,
 }
 
 /// The input at hand, as far as what is decoded from it must know.
@@ -59,11 +62,10 @@ impl MarketStage {
         assert!(matches!(options.links, 1 | 2), "there are one or two links");
         let links = (0..options.links).map(|_| Link { decoder: decoder(&options), books: vec![] });
         let depth = plan.depth().max(1);
-        let venue_limit = options.venue.crossed_messages_limit();
         Self {
             links: links.collect(),
             frame: FeatureFrame::new(&FrameSource::default(), plan.count()),
-            crossed_messages_limit: options.crossed_messages_limit.unwrap_or(venue_limit).max(1),
+            crossed_messages_limit: options.crossed_messages(),
             options,
             plan,
             clock,
@@ -76,6 +78,7 @@ impl MarketStage {
             last_received_at: UnixNanos::default(),
             inputs: 0,
             counts: MarketCounts::default(),
+            counts_told: Counts::default(),
         }
     }
 
@@ -93,9 +96,10 @@ impl MarketStage {
         match input {
             Input::Timer => return self.timer(at, sink),
             Input::Wanted(symbols) => return self.set_wanted(at, symbols, sink),
+            Input::Decoded(step) => return self.take_step(at, received_mono, &step, sink),
             _ => {}
         }
-        self.connections.note(connection, at, &input);
+        self.connections.note(connection, at, input.kind());
         let source = Source { link: self.link_of(connection), connection, at };
         let mut updates = std::mem::take(&mut self.updates);
         updates.clear();
@@ -114,12 +118,13 @@ impl MarketStage {
 
     /// What the venue's decoders saw, over all links.
     pub fn decoder_counts(&self) -> Counts {
-        let mut counts = Counts::default();
+        let mut counts = self.counts_told;
         self.links.iter().for_each(|link| counts += *link.decoder.counts());
         counts
     }
 
-    /// The instruments named so far, by id; where their book messages stand is told of link 0.
+    /// The instruments named so far, by id; where their book messages stand is told of link 0. None
+    /// where inputs were decoded before.
     pub fn instruments(&self) -> &Instruments {
         self.links[0].decoder.instruments()
     }
@@ -166,15 +171,15 @@ impl MarketStage {
 
     /// Every instrument, by id.
     pub fn reports(&self) -> Vec<InstrumentReport> {
-        let named = self.instruments().iter();
-        named.filter_map(|(id, entry)| self.report(id, &entry.symbol)).collect()
+        let ids = (0..self.instruments.len()).map(|index| InstrumentId(index as u32));
+        ids.filter_map(|id| self.report(id)).collect()
     }
 
-    fn report(&self, id: InstrumentId, symbol: &str) -> Option<InstrumentReport> {
+    fn report(&self, id: InstrumentId) -> Option<InstrumentReport> {
         let instrument = self.instruments.get(id.index())?;
         let links = self.links.iter().enumerate();
         let links = links.map(|(index, link)| link.books[id.index()].report(index)).collect();
-        Some(instrument.report(symbol, self.book(id)?, links))
+        Some(instrument.report(self.book(id)?, links))
     }
 
     /// The link that was published last, if its book is Live; else one whose book is, or that knows
@@ -238,7 +243,7 @@ impl MarketStage {
                 decoder.closed(connection, updates);
                 Ok(())
             }
-            Input::Alive | Input::Wanted(_) | Input::Timer => Ok(()),
+            Input::Alive | Input::Wanted(_) | Input::Timer | Input::Decoded(_) => Ok(()),
         };
         if let Err(error) = result {
             sink.malformed(connection, error);
@@ -247,7 +252,9 @@ impl MarketStage {
             self.connections.heartbeat(connection, at);
         }
         for index in self.instruments.len()..self.links[link].decoder.instruments().len() {
-            self.add_instrument(link, InstrumentId(index as u32), sink);
+            let id = InstrumentId(index as u32);
+            let symbol = self.links[link].decoder.instruments().get(id).symbol.clone();
+            self.add_instrument(id, &symbol, sink);
         }
     }
 
@@ -303,9 +310,7 @@ impl MarketStage {
 /// The decoder of one link. It knows the ticks that are known beforehand.
 fn decoder(options: &MarketOptions) -> Decoder {
     let mut decoder = Decoder::new(options.venue, options.symbols.clone(), options.limits);
-    let decimals = |tick: &Decimal| tick.decimals;
     let listed = options.tick_sizes.iter().map(|(symbol, tick)| (symbol.clone(), tick.decimals));
-    let others = options.tick_size.as_ref().or(options.contract_tick_size.as_ref());
-    decoder.expect_price_decimals(listed.collect(), others.map_or(0, decimals));
+    decoder.expect_price_decimals(listed.collect(), options.price_decimals_of_others());
     decoder
 }

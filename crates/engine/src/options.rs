@@ -52,6 +52,25 @@ impl MarketOptions {
             silence: Silence::default(),
         }
     }
+
+    /// Decimals that prices of this instrument carry at least: those of its tick, if that is known
+    /// before any message.
+    pub fn price_decimals_of(&self, symbol: &str) -> u8 {
+        let listed = self.tick_sizes.iter().find(|(name, _)| name == symbol);
+        listed.map_or(self.price_decimals_of_others(), |(_, tick_size)| tick_size.decimals)
+    }
+
+    /// The same for instruments that `tick_sizes` does not list.
+    pub(crate) fn price_decimals_of_others(&self) -> u8 {
+        let tick_size = self.tick_size.or(self.contract_tick_size);
+        tick_size.map_or(0, |tick_size| tick_size.decimals)
+    }
+
+    /// Book messages in a row a book may stay crossed.
+    pub(crate) fn crossed_messages(&self) -> u32 {
+        let venue_limit = self.venue.crossed_messages_limit();
+        self.crossed_messages_limit.unwrap_or(venue_limit).max(1)
+    }
 }
 
 /// What the market stage counted over all instruments.

@@ -1,7 +1,7 @@
 //! What silence means: of connections, which bring frames and heartbeats, and of books, which have
 //! a pace of their own. Time is the inputs' receive time and nothing else.
 
-use crate::Input;
+use tickhawk_decoded::InputKind;
 use tickhawk_market::{ConnectionId, UnixNanos};
 
 /// Book messages of an epoch after which a book is known to tick. Fewer tell no pace.
@@ -11,7 +11,8 @@ const PACE_MESSAGES_MIN: u32 = 64;
 /// quiet hour grow, but hardly eightfold at once.
 const PACE_GAPS: u64 = 8;
 
-/// How long nothing may be heard, in nanoseconds of receive time, as told by [`Input::Timer`];
+/// How long nothing may be heard, in nanoseconds of receive time, as told by
+/// [`Input::Timer`](crate::Input::Timer);
 /// `None` for as long as it likes. The venue's documents say what is right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Silence {
@@ -63,26 +64,26 @@ enum Phase {
 impl Connections {
     /// Takes note of what came by the connection.
     #[inline]
-    pub(crate) fn note(&mut self, connection: ConnectionId, at: UnixNanos, input: &Input<'_>) {
+    pub(crate) fn note(&mut self, connection: ConnectionId, at: UnixNanos, kind: InputKind) {
         let index = usize::from(connection.0);
         if self.all.len() <= index {
             self.all.resize(index + 1, Connection::default());
         }
         let noted = &mut self.all[index];
-        match input {
-            Input::Frame(_) => {
+        match kind {
+            InputKind::Frame => {
                 noted.frame_at = at;
                 if noted.phase == Phase::Closed {
                     noted.phase = Phase::Untold;
                 }
             }
-            Input::Opened => {
+            InputKind::Opened => {
                 let opened = Connection { phase: Phase::Open, opened_at: at, ..Default::default() };
                 *noted = Connection { frame_at: at, ..opened };
             }
-            Input::Closed => noted.phase = Phase::Closed,
-            Input::Alive => noted.frame_at = at,
-            Input::Sent(_) | Input::RestReply { .. } | Input::Wanted(_) | Input::Timer => {}
+            InputKind::Closed => noted.phase = Phase::Closed,
+            InputKind::Alive => noted.frame_at = at,
+            InputKind::Sent | InputKind::RestReply | InputKind::Wanted | InputKind::Timer => {}
         }
     }
 

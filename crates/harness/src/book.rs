@@ -130,7 +130,7 @@ impl Subject for Ours<'_> {
     fn take(&mut self, items: Range<usize>) {
         for item in items {
             for (update, changes) in &self.blocks.messages[self.blocks.items[item].clone()] {
-                black_box(self.book.apply(update, changes));
+                black_box(self.book.apply(update, *changes));
             }
         }
     }

@@ -235,6 +235,6 @@ pub(crate) fn decode(decoder: &mut Decoder, record: Record<'_>, out: &mut Update
         Input::Opened => decoder.opened(connection, out),
         Input::Closed => decoder.closed(connection, out),
         Input::Sent(bytes) => decoder.sent(connection, bytes, out),
-        Input::Alive | Input::Wanted(_) | Input::Timer => {}
+        Input::Alive | Input::Wanted(_) | Input::Timer | Input::Decoded(_) => {}
     }
 }

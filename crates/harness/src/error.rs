@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 use tickhawk_capture::CaptureError;
-use tickhawk_engine::CoreError;
+use tickhawk_decoded::FormError;
+use tickhawk_engine::{CoreError, OtherDecoding};
 use tickhawk_feed::FeedError;
 use tickhawk_inference::{InferenceError, Unsupported};
 
@@ -17,6 +18,18 @@ pub enum HarnessError {
     NoVenue {
         /// The first file.
         path: PathBuf,
+    },
+    /// The decoded form of a recording cannot be read.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The decoded form was made in another way than recordings are measured in.
+    #[error(transparent)]
+    OtherDecoding(#[from] OtherDecoding),
+    /// The decoded form is of a venue that this program does not know: compile it again.
+    #[error("it was compiled for the venue `{venue}`, which this program does not know")]
+    UnknownVenue {
+        /// The venue.
+        venue: String,
     },
     /// The recording holds nothing that a venue sent.
     #[error("`{}` holds no message of a venue", path.display())]

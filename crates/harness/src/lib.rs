@@ -18,6 +18,7 @@ mod beside;
 mod book;
 mod cold;
 mod decode;
+mod decoded;
 mod error;
 mod features;
 pub mod handoff;
@@ -37,6 +38,7 @@ mod update;
 
 pub use allocations::{CountingAllocator, allocations};
 pub use beside::{Beside, Course, PAIRS_MIN, Subject, Timing};
+pub use decoded::{DecodedReplay, Passed};
 pub use error::HarnessError;
 pub use loopback::{LoopbackOptions, LoopbackReport};
 pub use pipeline::{Loop, PipelineOptions, PipelineReport};

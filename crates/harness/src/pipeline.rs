@@ -8,7 +8,7 @@
 mod run;
 mod spin;
 
-use crate::{Bench, Estimate, Goal, HarnessError, Results, Row, host::Disturbance};
+use crate::{Bench, Estimate, Goal, HarnessError, Results, Row, decoded, host::Disturbance};
 use run::Pipeline;
 use serde::{Deserialize, Serialize};
 use spin::Spin;
@@ -206,7 +206,8 @@ fn instrumentation(bench: &Bench<'_>, results: &mut Results) -> Result<(), Harne
     Ok(())
 }
 
-/// Whole engine and its first half, flat out on one thread: a closed loop.
+/// Whole engine and its first half, flat out on one thread: a closed loop. And the first half from the
+/// decoded form.
 pub(crate) fn replay(bench: &Bench<'_>, results: &mut Results) -> Result<(), HarnessError> {
     let mut whole = Pipeline::new(bench, Engine::Native, &bench.clock)?;
     let mut framing = Pipeline::framing(bench)?;
@@ -214,5 +215,5 @@ pub(crate) fn replay(bench: &Bench<'_>, results: &mut Results) -> Result<(), Har
     let name = |what: &str| format!("replay/{}-{what}/tickhawk", bench.first().venue);
     let names = [name("closed-loop"), name("closed-loop-to-frames")];
     results.beside(course, names, ("message", 1.0), &mut whole, &mut framing);
-    Ok(())
+    decoded::run(bench, results)
 }

@@ -130,9 +130,13 @@ impl Recorded {
         options: &MarketOptions,
         clock: &Clock,
     ) -> MarketStage {
+        MarketStage::new(self.options(options), plan.clone(), clock.clone())
+    }
+
+    /// These options with what the recording says.
+    pub(crate) fn options(&self, options: &MarketOptions) -> MarketOptions {
         let shares_ids = self.venue.terms().shares_ids;
-        let options = MarketOptions { links: self.links, shares_ids, ..options.clone() };
-        MarketStage::new(options, plan.clone(), clock.clone())
+        MarketOptions { links: self.links, shares_ids, ..options.clone() }
     }
 
     /// The records that change a whole book and so make a feature frame, by number. The first

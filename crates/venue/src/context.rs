@@ -9,7 +9,7 @@ use crate::{
     cursor::Span,
     json::{Frame, Raw},
 };
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Sub};
 use tickhawk_market::{
     Change, ConnectionId, Decimal, InstrumentId, Level, Metadata, Price, Qty, Request, Side,
     StaleCause, Ticker, Trade, UnixNanos, Update, Updates,
@@ -52,6 +52,26 @@ impl AddAssign for Counts {
         self.gaps += other.gaps;
         self.stale_otherwise += other.stale_otherwise;
         self.unwanted += other.unwanted;
+    }
+}
+
+/// What was seen since `earlier`.
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            inputs: self.inputs - earlier.inputs,
+            control: self.control - earlier.control,
+            unknown_types: self.unknown_types - earlier.unknown_types,
+            unknown_values: self.unknown_values - earlier.unknown_values,
+            malformed: self.malformed - earlier.malformed,
+            duplicates: self.duplicates - earlier.duplicates,
+            off_market_trades: self.off_market_trades - earlier.off_market_trades,
+            gaps: self.gaps - earlier.gaps,
+            stale_otherwise: self.stale_otherwise - earlier.stale_otherwise,
+            unwanted: self.unwanted - earlier.unwanted,
+        }
     }
 }
 

@@ -47,6 +47,10 @@ pub enum DecodeError {
         /// The limit.
         limit: usize,
     },
+    /// The recording was compiled, and the frame could not be read then: what was wrong with it was
+    /// said then.
+    #[error("it could not be read when the recording was compiled")]
+    Compiled,
     /// Longer than [`crate::Limits::frame_bytes`].
     #[error("{bytes} bytes, more than the limit of {limit}")]
     Oversized {

@@ -23,15 +23,17 @@ impl MarketStage {
         for update in &updates.updates {
             match update {
                 Update::Book(book) => {
-                    self.apply_book(source, book, updates.changes_of(book), sink);
+                    let changes = updates.changes_of(book).iter().copied();
+                    self.apply_book(source, book, changes, None, sink);
                 }
                 Update::Trade(trade) => self.apply_trade(source, trade, sink),
                 other => self.apply_other(source, other, sink),
             }
         }
         if named < self.instruments.len() && self.links.len() > 1 {
-            self.share_names(source.link, named, sink);
+            self.share_names(source.link, named, updates, sink);
         }
+        sink.taken(source.connection, updates);
         self.tell_wants(source.link, source.at, updates, sink);
     }
 
@@ -45,23 +47,21 @@ impl MarketStage {
             Update::Metadata { instrument, metadata } => {
                 self.take_metadata(source.link, *instrument, metadata);
             }
-            Update::Syncing(id) => {
-                let linked = self.links[source.link].book_mut(*id);
-                linked.book.mark_syncing();
-                linked.asked_at = source.at;
-            }
+            Update::Syncing(id) => self.mark_syncing(source, *id),
             Update::Stale { instrument, cause } => {
                 self.decoder_stale(source, *instrument, *cause, sink);
             }
         }
     }
 
+    /// `checked` is whether its checksum is the book's, where that is known before.
     #[inline]
-    fn apply_book(
+    pub(super) fn apply_book(
         &mut self,
         source: Source,
         update: &BookUpdate,
-        changes: &[Change],
+        changes: impl ExactSizeIterator<Item = Change> + Clone,
+        checked: Option<bool>,
         sink: &mut impl MarketSink,
     ) {
         let id = update.instrument;
@@ -74,7 +74,7 @@ impl MarketStage {
             let linked = &self.links[source.link].books[id.index()];
             sink.book_applied(source.at, update, &linked.book);
         }
-        self.check_book(source.link, update, was, sink);
+        self.check_book(source.link, update, checked, was, sink);
         let shared_id = update.sequence.filter(|_| self.options.shares_ids);
         let Source { link, at, .. } = source;
         let arrival = Arrival { link, at, kind: update.kind, shared_id, stood_at };
@@ -145,7 +145,12 @@ impl MarketStage {
     }
 
     #[inline]
-    fn apply_trade(&mut self, source: Source, trade: &Trade, sink: &mut impl MarketSink) {
+    pub(super) fn apply_trade(
+        &mut self,
+        source: Source,
+        trade: &Trade,
+        sink: &mut impl MarketSink,
+    ) {
         if self.links.len() > 1 && !self.is_first_told(source, trade) {
             return;
         }
@@ -176,10 +181,17 @@ impl MarketStage {
         true
     }
 
+    /// Updates of a link's book arrive, but a snapshot has not.
+    pub(super) fn mark_syncing(&mut self, source: Source, id: InstrumentId) {
+        let linked = self.links[source.link].book_mut(id);
+        linked.book.mark_syncing();
+        linked.asked_at = source.at;
+    }
+
     /// A link's decoder cannot follow its book any more.
     #[cold]
     #[inline(never)]
-    fn decoder_stale(
+    pub(super) fn decoder_stale(
         &mut self,
         source: Source,
         id: InstrumentId,

@@ -12,20 +12,19 @@ use tickhawk_market::{
 };
 
 impl MarketStage {
-    /// A link's decoder named an instrument for the first time.
+    /// An instrument was named for the first time.
     #[cold]
     #[inline(never)]
     pub(super) fn add_instrument(
         &mut self,
-        link: usize,
         id: InstrumentId,
+        symbol: &str,
         sink: &mut impl MarketSink,
     ) {
-        let symbol = self.links[link].decoder.instruments().get(id).symbol.as_str();
         let listed = self.options.tick_sizes.iter().find(|(name, _)| name == symbol);
         let configured = listed.map(|(_, tick_size)| *tick_size).or(self.options.tick_size);
         sink.instrument(id, symbol);
-        self.instruments.push(Instrument::new(&self.plan));
+        self.instruments.push(Instrument::new(symbol, &self.plan));
         for link in &mut self.links {
             link.books.push(LinkBook::new(self.options.book_limits));
         }
@@ -58,10 +57,17 @@ impl MarketStage {
     }
 
     /// Names to the other link what this input's link named, from `named` on, so that ids and
-    /// decimals are the same everywhere before the next input is decoded.
+    /// decimals are the same everywhere before the next input is decoded. What it told is added to
+    /// `updates`, for who keeps them.
     #[cold]
     #[inline(never)]
-    pub(super) fn share_names(&mut self, link: usize, named: usize, sink: &mut impl MarketSink) {
+    pub(super) fn share_names(
+        &mut self,
+        link: usize,
+        named: usize,
+        updates: &mut Updates,
+        sink: &mut impl MarketSink,
+    ) {
         let other = 1 - link;
         for index in named..self.instruments.len() {
             let id = InstrumentId(index as u32);
@@ -83,21 +89,27 @@ impl MarketStage {
                 if let Some(tick_size) = metadata.tick_size {
                     self.take_tick(id, tick_size, TickSource::Metadata);
                 }
+                updates.updates.push(Update::Metadata { instrument: id, metadata });
             }
-            self.share_scale(id, sink);
+            if let Some(scale) = self.share_scale(id, sink) {
+                updates.updates.push(Update::Scale { instrument: id, scale });
+            }
         }
     }
 
-    /// Lets every link's integers carry the decimals of the one that has most.
-    fn share_scale(&mut self, id: InstrumentId, sink: &mut impl MarketSink) {
+    /// Lets every link's integers carry the decimals of the one that has most; these, if they are
+    /// more than before.
+    fn share_scale(&mut self, id: InstrumentId, sink: &mut impl MarketSink) -> Option<Scale> {
         let scale_of = |link: &Link| link.decoder.instruments().get(id).scale;
-        let Some(scale) = self.links.iter().filter_map(scale_of).reduce(finer) else { return };
+        let scale = self.links.iter().filter_map(scale_of).reduce(finer)?;
         for link in &mut self.links {
             link.decoder.raise_scale(id, scale);
         }
-        if scale != self.instruments[id.index()].scale {
+        let grows = scale != self.instruments[id.index()].scale;
+        grows.then(|| {
             self.raise_scale(id, scale, sink);
-        }
+            scale
+        })
     }
 
     /// A link told what the venue says of the instrument.
@@ -112,7 +124,7 @@ impl MarketStage {
         }
     }
 
-    fn take_tick(&mut self, id: InstrumentId, tick_size: Decimal, source: TickSource) {
+    pub(super) fn take_tick(&mut self, id: InstrumentId, tick_size: Decimal, source: TickSource) {
         if self.instruments[id.index()].take_tick(tick_size, source) {
             self.apply_tick(id);
         }

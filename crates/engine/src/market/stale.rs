@@ -10,18 +10,28 @@ use tickhawk_market::{
 const CHECKSUM_LEVELS_MAX: usize = 25;
 
 impl MarketStage {
-    /// Holds a link's book against what it must be after a message; `was` is its state before.
+    /// Holds a link's book against what it must be after a message; `was` is its state before, and
+    /// `checked` what came of its checksum, where that is known.
     #[inline]
     pub(super) fn check_book(
         &mut self,
         link: usize,
         update: &BookUpdate,
+        checked: Option<bool>,
         was: BookState,
         sink: &mut impl MarketSink,
     ) {
         let id = update.instrument;
         self.check_book_itself(link, id, was, sink);
-        if update.checksum.is_some_and(|checksum| !self.checksum_matches(link, id, checksum)) {
+        let check = |checksum| self.checksum_matches(link, id, checksum);
+        let checked = checked.or_else(|| update.checksum.map(check));
+        if let Some(matches) = checked {
+            let counts = &mut self.instruments[id.index()].counts;
+            counts.checksum_ok += u64::from(matches);
+            counts.checksum_bad += u64::from(!matches);
+            sink.checked(id, matches);
+        }
+        if checked == Some(false) {
             self.found_wrong(link, id, StaleCause::Checksum, sink);
         } else if self.links[link].book_mut(id).crossed_too_long(self.crossed_messages_limit) {
             self.found_wrong(link, id, StaleCause::Crossed, sink);
@@ -53,11 +63,7 @@ impl MarketStage {
         let bid_count = book.top(Side::Bid, &mut bids[..count]);
         let ask_count = book.top(Side::Ask, &mut asks[..count]);
         let (bids, asks) = (&bids[..bid_count], &asks[..ask_count]);
-        let matches = decoder.checksum_matches(id, checksum, bids, asks);
-        let counts = &mut self.instruments[id.index()].counts;
-        counts.checksum_ok += u64::from(matches);
-        counts.checksum_bad += u64::from(!matches);
-        matches
+        decoder.checksum_matches(id, checksum, bids, asks)
     }
 
     /// The book built from an unbroken sequence is wrong all the same: no more frames of it until
