@@ -3,10 +3,18 @@
 use serde::Deserialize;
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::Duration,
 };
+use tickhawk_engine::{Cores, allowed_cores};
+use tickhawk_harness::{
+    Bench, PipelineOptions,
+    loopback::{Listening, Server, turn},
+};
+use tickhawk_inference::ModelFile;
+use tickhawk_latency::Clock;
 
 #[derive(Deserialize)]
 struct Report {
@@ -212,6 +220,45 @@ fn the_loopback_has_a_row_for_each_client_and_leaves_no_server() {
     }
     let buffers: Vec<u64> = report.loopbacks.iter().map(|one| one.read_buffer_bytes).collect();
     assert_eq!(buffers[buffers.len() - 2..], [4 << 10, 64 << 10]);
+}
+
+/// Where a host has the cores, the two steps of a client of the loopback have a thread each.
+#[test]
+fn two_threads_hear_what_one_hears() {
+    let cores = allowed_cores();
+    let [market, inference, ..] = cores[..] else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let bench = Bench {
+        recordings: &[],
+        clock: Clock::new(),
+        cores: None,
+        pairs: 0,
+        pipeline: PipelineOptions::default(),
+        loopback: None,
+        model: ModelFile::read(root.join("models/mlp/1/model.onnx")).unwrap(),
+    };
+    let turns = [None, Some(Cores { market, inference })].map(|threads| {
+        let program = Path::new(env!("CARGO_BIN_EXE_tickhawk"));
+        let server = Server::start(program, 1_000.0, None).unwrap();
+        let (busy_poll, read_buffer_bytes) = (threads.is_none(), 4_096);
+        let (frames, from, kept, core) = (1_000, 4_500, 0, None);
+        let listening =
+            Listening { busy_poll, read_buffer_bytes, frames, from, kept, core, threads };
+        let turn = turn(&bench, &server, 1_000.0, listening).unwrap();
+        let written = server.finish().unwrap();
+        let latencies = written.latencies(0, turn.signals.iter().copied()).unwrap();
+        assert_eq!(latencies.sample_count(), turn.signals.len() as u64);
+        turn
+    });
+    // A snapshot may come late on a busy host, and with it the first frame that counts.
+    let from = turns[0].frames.start.max(turns[1].frames.start);
+    let until = turns[0].frames.end.min(turns[1].frames.end);
+    let [one, two] = turns.map(|turn| -> Vec<u64> {
+        let frames = turn.signals.iter().map(|(frame, _)| *frame);
+        frames.filter(|frame| (from..until).contains(frame)).collect()
+    });
+    assert!(!one.is_empty(), "frames {from} to {until}");
+    assert_eq!(one, two);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn what_was_written_is_what_was_heard() {
     let folder = tempfile::tempdir().unwrap();
     let written = folder.path().join("written.csv");
     let written_path = written.to_str().unwrap();
-    let market = ["--venue", "binance-futures", "--seconds", "20"];
+    let market = ["--venue", "binance-futures", "--seconds", "90"];
     let served =
         Served::start(&[&market[..], &["--rate", "1000", "--written", written_path]].concat());
     let mut inputs = Vec::new();

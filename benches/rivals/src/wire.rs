@@ -183,7 +183,7 @@ impl Wire<'_> {
     /// One listener, one server.
     fn turn(&self, listener: Listener, per_s: f64) -> Result<LatencyHistogram> {
         let server = Server::start(&self.program, per_s, Some(self.places.server))?;
-        // An answer to its request comes before Tickhawk's first message of the market.
+        // An answer to its request comes among the first frames of Tickhawk's connection.
         let answers = u64::from(listener == Listener::Tickhawk);
         let from = (SNAPSHOT_S * per_s) as u64 + WARM_UP_FRAMES + answers;
         let counted = from..from + (SECONDS * per_s) as u64;

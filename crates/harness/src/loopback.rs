@@ -28,6 +28,7 @@ use std::{ops::Range, path::PathBuf, time::Duration};
 use tickhawk_engine::{Cores, allowed_cores, pin_to_core};
 use tickhawk_feed::READ_BUFFER_BYTES;
 use tickhawk_latency::LatencyHistogram;
+use tickhawk_market::Nanos;
 
 /// How the loopback is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,7 +162,7 @@ fn at_rate(
         let addresses = [server.ws(), server.rest()];
         heard.push((name, listening, listen(bench, addresses, per_s, listening)?));
     }
-    let bare_ns = on_core(places.client, || {
+    let bare_ns = on_core(Some(places.client), || {
         let limit = Duration::from_secs_f64(6.0 + 3.0 * options.seconds);
         bare::listen(server.ws(), STREAMS, frames, limit)
     })?;
@@ -227,26 +228,28 @@ fn report(
 /// frame was due to its signal.
 fn in_memory(heard: Heard, per_s: f64, places: Places) -> Result<LatencyHistogram, HarnessError> {
     let Heard { steady, kept, engine, .. } = heard;
-    on_core(places.client, || {
+    // Threads of its own pin themselves, which they could not if this one were pinned.
+    let core = places.threads.is_none().then_some(places.client);
+    on_core(core, || {
         let mut signals = Signals::with_room(kept.len());
         let mut memory = Memory::new(&kept, steady.end, per_s);
         engine.run(&mut memory, &mut signals)?;
         let due_ns = |frame: u64| memory.due_ns[(frame - steady.end) as usize];
         let mut latencies = LatencyHistogram::new();
         for (frame, at_ns) in signals.0 {
-            latencies.record(tickhawk_market::Nanos::new((at_ns - due_ns(frame)) as i64));
+            latencies.record(Nanos::new((at_ns - due_ns(frame)) as i64));
         }
         Ok(latencies)
     })
 }
 
-/// On a thread of its own, pinned: what comes after it is not.
+/// On a thread of its own, which is pinned if a core is named: what comes after it is not.
 fn on_core<T: Send>(
-    core: usize,
+    core: Option<usize>,
     measure: impl FnOnce() -> Result<T, HarnessError> + Send,
 ) -> Result<T, HarnessError> {
     let pinned = || {
-        pin_to_core(core)?;
+        core.map_or(Ok(()), pin_to_core)?;
         measure()
     };
     let measured = std::thread::scope(|scope| scope.spawn(pinned).join());

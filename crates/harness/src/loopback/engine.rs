@@ -19,14 +19,15 @@ const QUEUE: usize = 4_096;
 /// The instrument that is listened to.
 pub(super) const SYMBOL: &str = "BTCUSDT";
 
-/// Receive times, in nanoseconds since 1970: of no frame, and from each frame to the next.
+/// The receive time of no frame, in nanoseconds since 1970.
+const BEGAN_NS: u64 = 1_735_689_600_000_000_000;
+
+/// Nanoseconds of receive time from each frame to the next.
 ///
 /// Time is data. At 20,000 messages a second of the wall's time a window of ten seconds would hold
 /// 200,000, which no market sends; so each frame is taken as if it had come 5 ms after the one before,
 /// 200 a second, about the pace at which the market makes them. Windows then hold what they hold live,
 /// and fill within two thousand frames, whatever the rate.
-const BEGAN_NS: u64 = 1_735_689_600_000_000_000;
-/// See [`BEGAN_NS`].
 pub const FRAME_GAP_NS: u64 = 5_000_000;
 
 /// The receive time of a frame, counted from 1.
