@@ -1,7 +1,13 @@
 //! `tickhawk compile`: recordings in the decoded form.
 
-use crate::{Outcome, books, cli::CompileArgs, cli::ScoringArgs, config::Config};
-use crate::{report, session, session::Recording, shutdown};
+use crate::{
+    Outcome, books,
+    cli::{CompileArgs, ScoringArgs},
+    config::Config,
+    report,
+    session::{self, Recording},
+    shutdown,
+};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::{

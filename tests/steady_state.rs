@@ -15,13 +15,14 @@ use std::{
 };
 use support::{Golden, captures};
 use tickhawk_capture::{RecordKind, Session};
+use tickhawk_decoded::Reader;
 use tickhawk_engine::{
-    DecisionStage, Inline, Input, Listener, MarketOptions, MarketStage, Notice, Record,
+    Compiler, DecisionStage, Inline, Input, Listener, MarketOptions, MarketStage, Notice, Record,
 };
 use tickhawk_feature::{FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, RuntimeOptions};
 use tickhawk_latency::Clock;
-use tickhawk_market::{ConnectionId, UnixNanos};
+use tickhawk_market::{ConnectionId, Decimal, UnixNanos};
 use tickhawk_signal::{Policy, Signal};
 use tickhawk_venue::Venue;
 
@@ -101,6 +102,10 @@ fn frames(captures: &Path) -> Vec<(u64, Vec<u8>)> {
     frames
 }
 
+fn market_options(tick_size: Option<Decimal>) -> MarketOptions {
+    MarketOptions { contract_tick_size: tick_size, ..MarketOptions::new(Venue::BinanceFutures) }
+}
+
 /// Both stages with the bundled network, small windows so that every ring has turned over.
 fn stages() -> Inline {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -108,10 +113,7 @@ fn stages() -> Inline {
     let model = Model::load(&path, &RuntimeOptions::default()).unwrap();
     let options = PlanOptions { window_capacity: 4_096, ..PlanOptions::default() };
     let plan = FeaturePlan::compile(model.contract().features(), options).unwrap();
-    let market = MarketOptions {
-        contract_tick_size: model.contract().tick_size(),
-        ..MarketOptions::new(Venue::BinanceFutures)
-    };
+    let market = market_options(model.contract().tick_size());
     let clock = Clock::new();
     Inline::new(
         MarketStage::new(market, plan, clock.clone()),
@@ -166,4 +168,35 @@ fn a_million_steps_allocate_nothing_and_memory_is_flat() {
     assert_eq!(tally.signals, signals_a_pass * passes);
     let grown_kb = resident_kb().saturating_sub(warm_kb);
     assert!(passes > 10 && grown_kb < 4_096, "{grown_kb} kB more after {passes} passes");
+}
+
+#[test]
+fn steps_of_the_decoded_form_allocate_nothing() {
+    let Some(captures) = captures() else { return };
+    let frames = frames(&captures);
+    let again_at = frames.last().unwrap().0 + 1_000_000_000;
+    // What it was compiled for: its prices show the tick's decimals.
+    let mut compiler = Compiler::new(market_options(None), Vec::new()).unwrap();
+    for shift_ns in [0, again_at - frames[0].0] {
+        let mut step = |at: u64, input: Input<'_>| {
+            let received_at = UnixNanos::new(at + shift_ns);
+            let record = Record { connection: ConnectionId(0), received_at, input };
+            compiler.step(&record, &mut ()).unwrap();
+        };
+        step(frames[0].0, Input::Closed);
+        frames.iter().for_each(|(at, bytes)| step(*at, Input::Frame(bytes)));
+    }
+    let (about, _, form) = compiler.finish(Vec::new()).unwrap();
+    let mut reader = Reader::in_memory("form", &form).unwrap();
+    let (mut stages, mut tally, mut steps_again) = (stages(), Tally::default(), 0);
+    TOUCHED.set(0);
+    for _ in 0..about.totals.steps {
+        COUNTING.set(steps_again > UNCOUNTED);
+        let record = Record::from(reader.next_step().unwrap().unwrap());
+        stages.step(&record, &mut tally, &mut ());
+        COUNTING.set(false);
+        steps_again += usize::from(record.received_at.nanos() >= again_at);
+    }
+    assert!(steps_again > 8_000 && tally.signals > 16_000, "{steps_again}, {}", tally.signals);
+    assert_eq!(TOUCHED.get(), 0, "allocations and frees in {steps_again} steps");
 }

@@ -176,6 +176,10 @@ impl MarketOptions {
         same("a limit of instruments of", &other.instruments_max, &own.instruments_max)?;
         same("a limit of buffered bytes of", &other.buffered_bytes, &own.buffered_bytes)?;
         same("a number of links of", &other.links, &own.links)?;
+        if about.instruments.len() > self.limits.instruments {
+            let what = "a number of instruments of";
+            same(what, &about.instruments.len(), &self.limits.instruments)?;
+        }
         for named in &about.instruments {
             let asked = self.price_decimals_of(&named.symbol);
             if !named.is_alike(asked) {
