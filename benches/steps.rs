@@ -63,6 +63,7 @@ fn main() {
         pairs: 40,
         pipeline: PipelineOptions::default(),
         model: model.expect("the bundled model is a model"),
+        prober: None,
     };
     let mut results = Results::timed_by(Box::new(Entries));
     for stage in [Stage::Decode, Stage::Book, Stage::Features, Stage::Inference, Stage::Replay] {

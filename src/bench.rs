@@ -12,10 +12,18 @@ use crate::{
     tuning::{Threads, Tuned},
 };
 use anyhow::{Context, Result};
-use std::{fs, io::Write, path::Path, thread};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+};
 use tickhawk_engine::{allowed_cores, pin_to_core, take_precedence};
 use tickhawk_harness::{
-    Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, compare, host::Surroundings,
+    Bench, Loop, PipelineOptions, Recorded, Report, Results, Stage, callgrind::Prober, compare,
+    host::Surroundings, probe,
 };
 use tickhawk_inference::ModelFile;
 use tickhawk_latency::{Clock, ClockCheck};
@@ -29,6 +37,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         BenchCommand::Decode(args) => (vec![Stage::Decode], args),
         BenchCommand::Book(args) => (vec![Stage::Book], args),
         BenchCommand::Features(args) => (vec![Stage::Features], args),
+        BenchCommand::Memory(args) => (vec![Stage::Memory], args),
         BenchCommand::Handoff(args) => (vec![Stage::Handoff], args),
         BenchCommand::Inference(args) => (vec![Stage::Inference], args),
         BenchCommand::Pipeline(args) => (vec![Stage::Pipeline], args),
@@ -41,6 +50,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             out.flush()?;
             return Ok(Outcome::Done);
         }
+        BenchCommand::Probe(args) => return run_probe(&args),
     };
     let measured = measure(&stages, &args)?;
     let mut out = report::stdout();
@@ -57,10 +67,7 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
     let config = Config::resolve(&told, &ScoringArgs::default())?;
     let tuned = config.tuning.apply(Threads { spinning: 1, has_sockets: false });
     let recordings = recordings(args)?;
-    let model = match &args.model {
-        Some(path) => ModelFile::read(path)?,
-        None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
-    };
+    let model = model(args)?;
     let cores = cores(args);
     let mut surroundings = Surroundings::new(cores.map(|[core, _]| core));
     surroundings.tuning = tuned.summary();
@@ -77,6 +84,7 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
         pairs: args.pairs as usize,
         pipeline: PipelineOptions { sent, seconds: args.seconds },
         model,
+        prober: Some(prober(args)?),
     };
     let mut results = Results::new(bench.clock.clone());
     for stage in stages {
@@ -97,6 +105,35 @@ fn measure(stages: &[Stage], args: &MeasureArgs) -> Result<Report> {
         fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
     }
     Ok(report)
+}
+
+/// The run that valgrind counts, of which stdout tells how often each step was run.
+fn run_probe(args: &MeasureArgs) -> Result<Outcome> {
+    let files = match args.files.is_empty() {
+        true => vec![bundled_recording(BUNDLED[0])?],
+        false => args.files.clone(),
+    };
+    let recorded = Recorded::read(&files, args.venue.venue)?;
+    let mut out = report::stdout();
+    for (step, items) in probe::run(&recorded, &model(args)?)? {
+        writeln!(out, "{step} {items}")?;
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// This program, told to run it on the same input.
+fn prober(args: &MeasureArgs) -> Result<Prober> {
+    let program = env::current_exe().context("finding this program")?;
+    let mut arguments: Vec<OsString> = vec!["bench".into(), "probe".into()];
+    arguments.extend(args.files.iter().map(OsString::from));
+    if let Some(venue) = args.venue.venue {
+        arguments.extend(["--venue".into(), venue.slug().into()]);
+    }
+    if let Some(model) = &args.model {
+        arguments.extend(["--model".into(), model.into()]);
+    }
+    Ok(Prober { program, arguments })
 }
 
 /// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
@@ -123,17 +160,20 @@ fn on_its_core(
     measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+fn model(args: &MeasureArgs) -> Result<ModelFile> {
+    let path = args.model.clone().map_or_else(|| bundled(BUNDLED_MODEL), Ok)?;
+    Ok(ModelFile::read(path)?)
+}
+
+fn bundled_recording(name: &str) -> Result<PathBuf> {
+    bundled(&format!("replay-data/{name}.jsonl.zst"))
+}
+
 fn recordings(args: &MeasureArgs) -> Result<Vec<Recorded>> {
     if !args.files.is_empty() {
         return Ok(vec![Recorded::read(&args.files, args.venue.venue)?]);
     }
-    BUNDLED
-        .iter()
-        .map(|name| {
-            let file = bundled(&format!("replay-data/{name}.jsonl.zst"))?;
-            Ok(Recorded::read(&[file], None)?)
-        })
-        .collect()
+    BUNDLED.iter().map(|name| Ok(Recorded::read(&[bundled_recording(name)?], None)?)).collect()
 }
 
 /// The cores asked for, else the first two there are.
@@ -154,7 +194,9 @@ fn read(path: &Path) -> Result<Report> {
 }
 
 fn held_against(args: &CompareArgs) -> Result<Outcome> {
-    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let old = read(&args.old)?;
+    let reports: Vec<Report> = args.new.iter().map(|path| read(path)).collect::<Result<_>>()?;
+    let new = reports.into_iter().reduce(Report::joined).context("no report to compare")?;
     let regression = compare(&old, &new, args.threshold, args.goals_only);
     let mut out = report::stdout();
     for change in &regression.changes {

@@ -83,6 +83,7 @@ fn compare_finds_what_became_worse() {
     fs::write(&new, stdout.replace(&from, &to)).unwrap();
 
     assert_eq!(bench(&["compare", &old, &old]).0, Some(0));
+    assert_eq!(bench(&["compare", &old, &old, &old]).0, Some(0), "several are one");
     let (code, stdout, stderr) = bench(&["compare", &old, &new, "--goals-only"]);
     assert_eq!(code, Some(1), "{stdout}{stderr}");
     assert!(stdout.contains("SLOWER"), "{stdout}");

@@ -16,6 +16,7 @@ mod allocations;
 mod base;
 mod beside;
 mod book;
+pub mod callgrind;
 mod cold;
 mod decode;
 mod error;
@@ -25,8 +26,10 @@ pub mod host;
 mod html;
 mod inference;
 mod markdown;
+mod memory;
 mod messages;
 mod pipeline;
+pub mod probe;
 mod recorded;
 mod regression;
 mod report;
@@ -61,6 +64,8 @@ pub struct Bench<'a> {
     pub pipeline: PipelineOptions,
     /// The model, as a file.
     pub model: tickhawk_inference::ModelFile,
+    /// How to run the probe in a process of its own, on the first recording.
+    pub prober: Option<callgrind::Prober>,
 }
 
 impl Bench<'_> {
@@ -78,6 +83,8 @@ pub enum Stage {
     Book,
     /// Updates to features.
     Features,
+    /// Cache lines of an instrument.
+    Memory,
     /// A frame from core to core.
     Handoff,
     /// Features to scores.
@@ -90,10 +97,11 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order of the data.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Decode,
         Self::Book,
         Self::Features,
+        Self::Memory,
         Self::Handoff,
         Self::Inference,
         Self::Pipeline,
@@ -106,6 +114,7 @@ impl Stage {
             Self::Decode => "decode",
             Self::Book => "book",
             Self::Features => "features",
+            Self::Memory => "memory",
             Self::Handoff => "handoff",
             Self::Inference => "inference",
             Self::Pipeline => "pipeline",
@@ -130,6 +139,7 @@ impl Stage {
             }
             Self::Book => book::run(bench, results),
             Self::Features => features::run(bench, results),
+            Self::Memory => memory::run(bench, results),
             Self::Handoff => handoff::run(bench, results),
             Self::Inference => inference::run(bench, results),
             Self::Pipeline => pipeline::run(bench, results),
