@@ -64,6 +64,7 @@ fn main() {
         pipeline: PipelineOptions::default(),
         loopback: None,
         model: model.expect("the bundled model is a model"),
+        prober: None,
     };
     let mut results = Results::timed_by(Box::new(Entries));
     for stage in [Stage::Decode, Stage::Book, Stage::Features, Stage::Inference, Stage::Replay] {

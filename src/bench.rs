@@ -15,7 +15,9 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::Write,
     path::{Path, PathBuf},
     thread,
@@ -23,8 +25,8 @@ use std::{
 use tickhawk_decoded::Reader;
 use tickhawk_engine::{allowed_cores, pin_to_core, take_precedence};
 use tickhawk_harness::{
-    Bench, Loop, LoopbackOptions, PipelineOptions, Recorded, Report, Results, Stage, compare,
-    host::Surroundings,
+    Bench, Loop, LoopbackOptions, PipelineOptions, Recorded, Report, Results, Stage,
+    callgrind::Prober, compare, host::Surroundings, probe,
 };
 use tickhawk_inference::ModelFile;
 use tickhawk_latency::{Clock, ClockCheck};
@@ -42,6 +44,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         BenchCommand::Decode(args) => (vec![Stage::Decode], args),
         BenchCommand::Book(args) => (vec![Stage::Book], args),
         BenchCommand::Features(args) => (vec![Stage::Features], args),
+        BenchCommand::Memory(args) => (vec![Stage::Memory], args),
         BenchCommand::Handoff(args) => (vec![Stage::Handoff], args),
         BenchCommand::Inference(args) => (vec![Stage::Inference], args),
         BenchCommand::Pipeline(args) => (vec![Stage::Pipeline], args),
@@ -55,6 +58,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             out.flush()?;
             return Ok(Outcome::Done);
         }
+        BenchCommand::Probe(args) => return run_probe(&args),
     };
     let form = session::compiled(&args.files)?;
     if form.is_some() && stages != [Stage::Replay] {
@@ -73,6 +77,7 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
             rates_per_s: RATES.to_vec(),
             seconds: LOOPBACK_PART * args.seconds,
         }),
+        prober: Some(prober(&args)?),
         ..bench(&args.report)?
     };
     measure(&stages, form, &bench, &args.report)
@@ -92,10 +97,6 @@ fn loopback(args: &LoopbackArgs) -> Result<Outcome> {
 
 /// Of no recording.
 fn bench(args: &ReportArgs) -> Result<Bench<'static>> {
-    let model = match &args.model {
-        Some(path) => ModelFile::read(path)?,
-        None => ModelFile::read(bundled(BUNDLED_MODEL)?)?,
-    };
     Ok(Bench {
         recordings: &[],
         clock: Clock::new(),
@@ -103,7 +104,8 @@ fn bench(args: &ReportArgs) -> Result<Bench<'static>> {
         pairs: 0,
         pipeline: PipelineOptions::default(),
         loopback: None,
-        model,
+        model: model(args)?,
+        prober: None,
     })
 }
 
@@ -157,6 +159,35 @@ fn measure(
     Ok(Outcome::Done)
 }
 
+/// The run that valgrind counts, of which stdout tells how often each step was run.
+fn run_probe(args: &MeasureArgs) -> Result<Outcome> {
+    let files = match args.files.is_empty() {
+        true => vec![bundled_recording(BUNDLED[0])?],
+        false => args.files.clone(),
+    };
+    let recorded = Recorded::read(&files, args.venue.venue)?;
+    let mut out = report::stdout();
+    for (step, items) in probe::run(&recorded, &model(&args.report)?)? {
+        writeln!(out, "{step} {items}")?;
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// This program, told to run it on the same input.
+fn prober(args: &MeasureArgs) -> Result<Prober> {
+    let program = env::current_exe().context("finding this program")?;
+    let mut arguments: Vec<OsString> = vec!["bench".into(), "probe".into()];
+    arguments.extend(args.files.iter().map(OsString::from));
+    if let Some(venue) = args.venue.venue {
+        arguments.extend(["--venue".into(), venue.slug().into()]);
+    }
+    if let Some(model) = &args.report.model {
+        arguments.extend(["--model".into(), model.into()]);
+    }
+    Ok(Prober { program, arguments })
+}
+
 /// Measures one stage on a thread of its own: this one keeps all cores, so that the two threads of a
 /// handoff, and the two processes of the loopback, inherit them and find theirs. Those have no
 /// priority either: they never sleep.
@@ -190,17 +221,20 @@ fn on_its_core(
     measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+fn model(args: &ReportArgs) -> Result<ModelFile> {
+    let path = args.model.clone().map_or_else(|| bundled(BUNDLED_MODEL), Ok)?;
+    Ok(ModelFile::read(path)?)
+}
+
+fn bundled_recording(name: &str) -> Result<PathBuf> {
+    bundled(&format!("replay-data/{name}.jsonl.zst"))
+}
+
 fn recordings(args: &MeasureArgs) -> Result<Vec<Recorded>> {
     if !args.files.is_empty() {
         return Ok(vec![Recorded::read(&args.files, args.venue.venue)?]);
     }
-    BUNDLED
-        .iter()
-        .map(|name| {
-            let file = bundled(&format!("replay-data/{name}.jsonl.zst"))?;
-            Ok(Recorded::read(&[file], None)?)
-        })
-        .collect()
+    BUNDLED.iter().map(|name| Ok(Recorded::read(&[bundled_recording(name)?], None)?)).collect()
 }
 
 /// The cores asked for, else the first two there are.
@@ -221,7 +255,9 @@ fn read(path: &Path) -> Result<Report> {
 }
 
 fn held_against(args: &CompareArgs) -> Result<Outcome> {
-    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let old = read(&args.old)?;
+    let reports: Vec<Report> = args.new.iter().map(|path| read(path)).collect::<Result<_>>()?;
+    let new = reports.into_iter().reduce(Report::joined).context("no report to compare")?;
     let regression = compare(&old, &new, args.threshold, args.goals_only);
     let mut out = report::stdout();
     for change in &regression.changes {

@@ -103,9 +103,32 @@ impl Tuning {
     /// Asks the host for it, before anything else is allocated or started. What is refused stays off,
     /// and is told of on stderr with its cure.
     pub fn apply(&self, threads: Threads) -> Tuned {
-        let section = &self.0;
-        let mut tuned = Tuned::default();
-        tuned.huge_pages = match (section.huge_pages, may_use_huge_pages()) {
+        let TuningSection { busy_poll_us, realtime_priority, .. } = self.0;
+        let huge_pages = self.huge_pages();
+        let (prefault, lock_memory) = (self.prefault(), self.lock_memory());
+        let busy_poll = match (busy_poll_us, threads.has_sockets) {
+            (None, _) => State::Off,
+            (Some(_), false) => State::Unused("there is no socket"),
+            (Some(us), true) => settled("busy_poll_us", try_busy_poll(us)),
+        };
+        let realtime = realtime_priority.map_or(State::Off, |priority| {
+            let leaves = leaves_a_core(threads.spinning, allowed_cores().len());
+            settled("realtime_priority", leaves.and_then(|()| try_realtime(priority)))
+        });
+        Tuned {
+            busy_poll_us: busy_poll_us.filter(|_| busy_poll == State::On),
+            realtime_priority: realtime_priority.filter(|_| realtime == State::On),
+            lock_memory,
+            prefault,
+            huge_pages,
+            busy_poll,
+            realtime,
+        }
+    }
+
+    fn huge_pages(&self) -> State {
+        let asked = may_use_huge_pages();
+        match (self.0.huge_pages, asked) {
             (Some(false), _) => {
                 use_small_pages();
                 State::Off
@@ -113,30 +136,22 @@ impl Tuning {
             // Nobody asked for them, so nobody is warned.
             (None, Err(error)) => State::Refused(error.to_string()),
             (_, asked) => settled("huge_pages", asked.map_err(|e| (e.to_string(), e.cure()))),
-        };
-        if section.prefault == Some(true) {
-            prefault_blocks();
-            tuned.prefault = State::On;
         }
-        if section.lock_memory == Some(true) {
-            let asked = lock_memory();
-            tuned.lock_memory =
-                settled("lock_memory", asked.map_err(|e| (e.to_string(), e.cure())));
+    }
+
+    fn prefault(&self) -> State {
+        if self.0.prefault != Some(true) {
+            return State::Off;
         }
-        if let Some(busy_poll_us) = section.busy_poll_us {
-            tuned.busy_poll = match threads.has_sockets {
-                false => State::Unused("there is no socket"),
-                true => settled("busy_poll_us", try_busy_poll(busy_poll_us)),
-            };
-            tuned.busy_poll_us = Some(busy_poll_us).filter(|_| tuned.busy_poll == State::On);
+        prefault_blocks();
+        State::On
+    }
+
+    fn lock_memory(&self) -> State {
+        if self.0.lock_memory != Some(true) {
+            return State::Off;
         }
-        if let Some(priority) = section.realtime_priority {
-            let asked = leaves_a_core(threads.spinning, allowed_cores().len());
-            let asked = asked.and_then(|()| try_realtime(priority));
-            tuned.realtime = settled("realtime_priority", asked);
-            tuned.realtime_priority = Some(priority).filter(|_| tuned.realtime == State::On);
-        }
-        tuned
+        settled("lock_memory", lock_memory().map_err(|error| (error.to_string(), error.cure())))
     }
 
     /// What `tickhawk check` prints of it: key, value, who said so.
@@ -174,7 +189,7 @@ fn settled(option: &str, asked: Result<(), (String, &'static str)>) -> State {
 
 /// Whether sockets may look for packets so long; else why not, and the cure.
 pub fn try_busy_poll(busy_poll_us: u32) -> Result<(), (String, &'static str)> {
-    let cure = "CAP_NET_ADMIN, or sysctl net.core.busy_read; a kernel with CONFIG_NET_RX_BUSY_POLL";
+    let cure = "a kernel with CONFIG_NET_RX_BUSY_POLL; on older ones CAP_NET_ADMIN as well";
     tickhawk_feed::try_busy_poll(busy_poll_us)
         .map_err(|error| (format!("SO_BUSY_POLL: {error}"), cure))
 }

@@ -96,6 +96,7 @@ fn compare_finds_what_became_worse() {
     fs::write(&new, stdout.replace(&from, &to)).unwrap();
 
     assert_eq!(bench(&["compare", &old, &old]).0, Some(0));
+    assert_eq!(bench(&["compare", &old, &old, &old]).0, Some(0), "several are one");
     let (code, stdout, stderr) = bench(&["compare", &old, &new, "--goals-only"]);
     assert_eq!(code, Some(1), "{stdout}{stderr}");
     assert!(stdout.contains("SLOWER"), "{stdout}");
@@ -236,6 +237,7 @@ fn two_threads_hear_what_one_hears() {
         pipeline: PipelineOptions::default(),
         loopback: None,
         model: ModelFile::read(root.join("models/mlp/1/model.onnx")).unwrap(),
+        prober: None,
     };
     let turns = [None, Some(Cores { market, inference })].map(|threads| {
         let program = Path::new(env!("CARGO_BIN_EXE_tickhawk"));

@@ -116,7 +116,7 @@ fn whatever_was_recorded_before_a_kill_can_be_replayed() {
 }
 
 #[test]
-fn a_tuned_run_scores_and_is_verified() {
+fn a_tuned_run_is_verified() {
     let folder = tempfile::tempdir().unwrap();
     let (config, report) = (folder.path().join("tuned.toml"), folder.path().join("report.json"));
     let options = "lock_memory = true\nprefault = true\nbusy_poll_us = 1\n";

@@ -26,6 +26,8 @@ pub enum BenchCommand {
     Book(MeasureArgs),
     /// The default set of features, beside computing each anew.
     Features(MeasureArgs),
+    /// Cache lines an instrument's updates touch, counted by valgrind.
+    Memory(MeasureArgs),
     /// A feature frame from core to core, beside bare cache lines and a queue.
     Handoff(MeasureArgs),
     /// Features to scores, beside ONNX Runtime's own C call.
@@ -53,6 +55,9 @@ pub enum BenchCommand {
     Compare(CompareArgs),
     /// Print a report's goals as a Markdown table, as README.md has it.
     Table(TableArgs),
+    /// Run the steps for valgrind to count. Not for people.
+    #[command(hide = true)]
+    Probe(MeasureArgs),
 }
 
 /// `tickhawk bench table`
@@ -136,8 +141,9 @@ pub struct ReportArgs {
 pub struct CompareArgs {
     /// The earlier report, as `--json` wrote it.
     pub old: PathBuf,
-    /// The report held against it.
-    pub new: PathBuf,
+    /// The report held against it; several count as one.
+    #[arg(required = true)]
+    pub new: Vec<PathBuf>,
     /// How much slower is borne: 0.1 is a tenth, beyond both intervals.
     #[arg(long, value_name = "X", default_value_t = 0.1)]
     pub threshold: f64,

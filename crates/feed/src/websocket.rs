@@ -53,8 +53,8 @@ impl Default for SocketOptions {
 /// Whether this host lets a socket of ours look so many microseconds for packets.
 ///
 /// # Errors
-/// If it does not: it needs `CAP_NET_ADMIN` for more than `net.core.busy_read` says, and a kernel
-/// built with `CONFIG_NET_RX_BUSY_POLL`.
+/// If it does not: it needs a kernel built with `CONFIG_NET_RX_BUSY_POLL`, and on older ones
+/// `CAP_NET_ADMIN` for more than `net.core.busy_read` says.
 pub fn try_busy_poll(busy_poll_us: u32) -> std::io::Result<()> {
     Socket::new(Domain::IPV4, Type::STREAM, None)?.set_busy_poll(busy_poll_us)
 }

@@ -86,6 +86,12 @@ pub enum HarnessError {
         /// What the plots say.
         message: String,
     },
+    /// Valgrind did not count to the end; without a cure of its own in the detail, take another version.
+    #[error("callgrind: {detail}")]
+    Callgrind {
+        /// By its own account, or what could not be read.
+        detail: String,
+    },
     /// Two implementations that were to do the same work came to different results.
     #[error("{what}: {ours} and {theirs} should be equal")]
     Disagree {

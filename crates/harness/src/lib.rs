@@ -16,6 +16,7 @@ mod allocations;
 mod base;
 mod beside;
 mod book;
+pub mod callgrind;
 mod cold;
 mod decode;
 mod decoded;
@@ -27,8 +28,10 @@ mod html;
 mod inference;
 pub mod loopback;
 mod markdown;
+mod memory;
 mod messages;
 mod pipeline;
+pub mod probe;
 mod recorded;
 mod regression;
 mod report;
@@ -67,6 +70,8 @@ pub struct Bench<'a> {
     pub loopback: Option<LoopbackOptions>,
     /// The model, as a file.
     pub model: tickhawk_inference::ModelFile,
+    /// How to run the probe in a process of its own, on the first recording.
+    pub prober: Option<callgrind::Prober>,
 }
 
 impl Bench<'_> {
@@ -84,6 +89,8 @@ pub enum Stage {
     Book,
     /// Updates to features.
     Features,
+    /// Cache lines of an instrument.
+    Memory,
     /// A frame from core to core.
     Handoff,
     /// Features to scores.
@@ -98,10 +105,11 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order of the data.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decode,
         Self::Book,
         Self::Features,
+        Self::Memory,
         Self::Handoff,
         Self::Inference,
         Self::Pipeline,
@@ -115,6 +123,7 @@ impl Stage {
             Self::Decode => "decode",
             Self::Book => "book",
             Self::Features => "features",
+            Self::Memory => "memory",
             Self::Handoff => "handoff",
             Self::Inference => "inference",
             Self::Pipeline => "pipeline",
@@ -140,6 +149,7 @@ impl Stage {
             }
             Self::Book => book::run(bench, results),
             Self::Features => features::run(bench, results),
+            Self::Memory => memory::run(bench, results),
             Self::Handoff => handoff::run(bench, results),
             Self::Inference => inference::run(bench, results),
             Self::Pipeline => pipeline::run(bench, results),

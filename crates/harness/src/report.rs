@@ -90,6 +90,18 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Both as one, of the same surroundings.
+    pub fn joined(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self.goals.extend(other.goals);
+        self.pipelines.extend(other.pipelines);
+        self.curves.extend(other.curves);
+        self.notes.extend(other.notes);
+        self
+    }
+}
+
 impl Results {
     /// None yet; comparisons are timed in turn by this clock.
     pub fn new(clock: Clock) -> Self {
