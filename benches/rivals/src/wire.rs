@@ -106,6 +106,7 @@ pub fn run(
             pairs: 0,
             pipeline: PipelineOptions::default(),
             loopback: None,
+            prober: None,
             model: ModelFile::read(bench.model)?,
         },
         places: Places::new([first, second]),
