@@ -120,7 +120,7 @@ fn sent(args: &MeasureArgs) -> Loop {
 /// Measures, and tells.
 fn measure(
     stages: &[Stage],
-    form: Option<&PathBuf>,
+    form: Option<&Path>,
     bench: &Bench<'_>,
     args: &ReportArgs,
 ) -> Result<Outcome> {
@@ -193,7 +193,7 @@ fn prober(args: &MeasureArgs) -> Result<Prober> {
 /// priority either: they never sleep.
 fn on_its_core(
     stage: Stage,
-    form: Option<&PathBuf>,
+    form: Option<&Path>,
     bench: &Bench<'_>,
     tuned: &Tuned,
     results: &mut Results,

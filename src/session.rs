@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Error, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{io::IsTerminal, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 use tickhawk_capture::{RecordKind, Session, expand};
 use tickhawk_decoded::{About, Reader};
 use tickhawk_engine::{Input, MarketOptions, Record, Source};
@@ -21,7 +24,7 @@ pub struct Recording {
 
 enum Kind {
     /// What a venue sent, as it was received.
-    Raw(Raw),
+    Raw(Box<Raw>),
     /// What decoders made of it.
     Compiled(Box<Reader>),
 }
@@ -64,11 +67,11 @@ impl Recording {
             ),
         };
         let bar = progress_bar(session.bytes_total());
-        let kind = Kind::Raw(Raw { session, only: None, wanted: Vec::new() });
+        let kind = Kind::Raw(Box::new(Raw { session, only: None, wanted: Vec::new() }));
         Ok((Self { kind, bar, since_redraw: 0 }, venue))
     }
 
-    fn open_compiled(file: &PathBuf, venue: Option<Venue>) -> Result<(Self, Venue)> {
+    fn open_compiled(file: &Path, venue: Option<Venue>) -> Result<(Self, Venue)> {
         let reader = Reader::open(file).context("opening the recording")?;
         let named =
             reader.about().venue.parse().with_context(|| format!("in `{}`", file.display()))?;
@@ -111,7 +114,8 @@ impl Recording {
     /// Takes the bar away, and says what the reader could not make out.
     pub fn close(&self) {
         self.bar.finish_and_clear();
-        let Kind::Raw(Raw { session, .. }) = &self.kind else { return };
+        let Kind::Raw(raw) = &self.kind else { return };
+        let session = &raw.session;
         for warning in session.warnings() {
             eprintln!("warning: {warning}");
         }
@@ -125,7 +129,7 @@ impl Recording {
 }
 
 /// The one compiled recording that is named, if one is.
-pub fn compiled(files: &[PathBuf]) -> Result<Option<&PathBuf>> {
+pub fn compiled(files: &[PathBuf]) -> Result<Option<&Path>> {
     let Some(file) = files.iter().find(|file| Reader::recognises(file)) else { return Ok(None) };
     if files.len() > 1 {
         bail!(

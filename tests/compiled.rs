@@ -79,8 +79,8 @@ fn damaged(format: WireFormat, random: &mut Random) -> Vec<Kept> {
     config.duration_ns = 10_000_000_000;
     let symbols: Vec<String> = config.symbols.iter().map(|spec| spec.symbol.clone()).collect();
     let mut inputs = Vec::new();
-    let mut recording = Recording::new(format, &config).unwrap();
-    while let Some(message) = recording.next() {
+    let recording = Recording::new(format, &config).unwrap();
+    for message in recording {
         for number in 0..2 {
             let (connection, at) = (ConnectionId(number), message.received_at);
             let at = UnixNanos::new(at.nanos() + random.below(2_000_000) - 1_000_000);

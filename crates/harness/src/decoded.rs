@@ -131,7 +131,7 @@ impl Subject for Reading {
             for item in step.items() {
                 if let Item::Book { changes, .. } = &item {
                     let sum = |sum, change: tickhawk_market::Change| sum ^ change.qty.units();
-                    black_box(changes.clone().fold(0, sum));
+                    black_box((*changes).fold(0, sum));
                 }
                 black_box(&item);
             }
