@@ -179,7 +179,8 @@ mod tests {
         ) {
             if let Some((changes, _)) = Changes::split(&words, count, wide) {
                 prop_assert_eq!(changes.len(), count);
-                prop_assert!({ changes }.all(|change| change.qty.units() >= 0));
+                let mut read = changes;
+                prop_assert!(read.all(|change| change.qty.units() >= 0));
                 prop_assert_eq!(changes.count(), count);
             }
         }
