@@ -123,7 +123,7 @@ fn too_many_levels_make_it_stale_and_keep_the_best() {
 fn depth_cuts_after_the_changes() {
     let mut book = book(100);
     snapshot(&mut book, &[bid(10, 1), bid(9, 1), bid(8, 1), ask(11, 1), ask(12, 1), ask(99, 1)]);
-    let kept = book.apply(&update(BookKind::Diff, Some(3)), &[bid(7, 1), bid(10, 0), ask(5, 1)]);
+    let kept = book.apply(&update(BookKind::Diff, Some(3)), [bid(7, 1), bid(10, 0), ask(5, 1)]);
     assert_eq!(kept, Applied::Changed);
     check(&book, Side::Bid, &[(9, 1), (8, 1), (7, 1)]);
     check(&book, Side::Ask, &[(5, 1), (11, 1), (12, 1)]);
