@@ -79,6 +79,8 @@ pub struct TuningRow {
     huge_pages: String,
     busy_poll_us: String,
     realtime_priority: String,
+    /// In words only: it differs from run to run, as no other key of a report does.
+    #[serde(skip)]
     huge_page_kib: Option<u64>,
 }
 
@@ -257,7 +259,11 @@ impl fmt::Display for TuningRow {
         if asked.is_empty() {
             return Ok(());
         }
-        writeln!(f, "tuning: {}\n", asked.join("; "))
+        write!(f, "tuning: {}", asked.join("; "))?;
+        if let Some(huge_page_kib) = self.huge_page_kib {
+            write!(f, "; {huge_page_kib} KiB on huge pages")?;
+        }
+        writeln!(f, "\n")
     }
 }
 
