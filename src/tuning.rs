@@ -79,9 +79,6 @@ pub struct TuningRow {
     huge_pages: String,
     busy_poll_us: String,
     realtime_priority: String,
-    /// In words only: it differs from run to run, as no other key of a report does.
-    #[serde(skip)]
-    huge_page_kib: Option<u64>,
 }
 
 impl Tuning {
@@ -227,7 +224,6 @@ impl Tuned {
             huge_pages: self.huge_pages.to_string(),
             busy_poll_us: self.busy_poll.to_string(),
             realtime_priority: self.realtime.to_string(),
-            huge_page_kib: huge_page_kib(),
         }
     }
 
@@ -260,7 +256,8 @@ impl fmt::Display for TuningRow {
             return Ok(());
         }
         write!(f, "tuning: {}", asked.join("; "))?;
-        if let Some(huge_page_kib) = self.huge_page_kib {
+        // In words only: keys of a report are the same from run to run.
+        if let Some(huge_page_kib) = huge_page_kib() {
             write!(f, "; {huge_page_kib} KiB on huge pages")?;
         }
         writeln!(f, "\n")

@@ -54,8 +54,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Where unsafe code may stand; ARCHITECTURE.md says why.
-const MAY_BE_UNSAFE: [&str; 8] = [
+const MAY_BE_UNSAFE: [&str; 10] = [
     "crates/decoded/src/map.rs",
+    "crates/engine/src/memory.rs",
+    "crates/engine/src/priority.rs",
     "crates/harness/src/allocations.rs",
     "crates/handoff/src/shared.rs",
     "crates/inference/src/native/simd/",
@@ -163,31 +165,6 @@ fn files_are_short_and_clean() {
         for word in &banned {
             assert!(!text.contains(word.as_str()), "{} holds `{word}`", path.display());
         }
-    }
-}
-
-/// Every file with unsafe code stands in ARCHITECTURE.md's list; tests may count what they allocate.
-#[test]
-fn unsafe_code_stands_where_the_map_says() {
-    let places = [
-        "crates/engine/src/memory.rs",
-        "crates/engine/src/priority.rs",
-        "crates/handoff/src/shared.rs",
-        "crates/harness/src/allocations.rs",
-        "crates/inference/src/sys.rs",
-        "crates/inference/src/native/simd/",
-        "crates/inference/src/native/trees/",
-        "crates/venue/src/lanes.rs",
-    ];
-    let words = ["{", "fn", "impl", "extern"].map(|what| ["unsafe", what].join(" "));
-    for path in sources() {
-        let text = read(&path);
-        let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-        let is_test = path.starts_with("tests/") || path.contains("/tests/");
-        if is_test || places.iter().any(|place| path.starts_with(place)) {
-            continue;
-        }
-        assert!(!words.iter().any(|word| text.contains(word)), "{path} holds unsafe code");
     }
 }
 
