@@ -29,7 +29,7 @@ pub struct DecodedReplay {
 /// What a pass came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Passed {
-    /// Passed filled.
+    /// Frames filled.
     pub frames: u64,
     /// Of each its last feature, added up.
     pub sum: f64,

@@ -1,7 +1,8 @@
 //! Number text straight to an instrument's integers, for the fast readers.
 //!
 //! A venue writes all prices of an instrument alike, and all quantities: so many digits behind the
-//! point. Knowing that, the point need not be looked for, and the digits on both sides of it that
+//! point. Knowing that, the point need not be looked for (where there are lanes (`lanes.rs`), it
+//! is, and these words read what is left), and the digits on both sides of it that
 //! count (trailing zeros beyond the instrument's decimals do not) become one word:
 //!
 //! ```text
