@@ -1,10 +1,14 @@
 //! Both stages on the calling thread.
 
 use crate::{
-    DecisionStage, Listener, MarketSink, MarketStage, Notice, Observer, Record, Source, Want,
+    DecisionStage, Follower, Listener, MarketSink, MarketStage, Observer, Record, Source, Want,
+    follow::Heard,
 };
+use tickhawk_book::Book;
 use tickhawk_feature::FeatureFrame;
-use tickhawk_market::{ConnectionId, InstrumentId, StaleCause};
+use tickhawk_market::{
+    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos, Updates,
+};
 use tickhawk_venue::DecodeError;
 
 /// The deterministic runner: every frame is scored where it was made.
@@ -30,10 +34,15 @@ impl Inline {
         listener: &mut impl Listener,
         observer: &mut impl Observer,
     ) {
+        self.follow(record, &mut Heard { listener, observer });
+    }
+
+    /// Takes one record through both stages, and tells all of it.
+    pub fn follow(&mut self, record: &Record<'_>, follower: &mut impl Follower) {
         let Self { market, decision, wants } = self;
         wants.clear();
         let received_mono = decision.clock().now();
-        let mut sink = InlineSink { decision, listener, observer, wants };
+        let mut sink = InlineSink { decision, follower, wants };
         let Record { connection, received_at, input } = *record;
         market.step(connection, received_at, received_mono, input, &mut sink);
     }
@@ -49,8 +58,20 @@ impl Inline {
         listener: &mut impl Listener,
         observer: &mut impl Observer,
     ) -> Result<bool, S::Error> {
+        self.follow_source(source, &mut Heard { listener, observer })
+    }
+
+    /// As [`Inline::step_source`], and tells all of it.
+    ///
+    /// # Errors
+    /// If the source can give no record, but has not ended.
+    pub fn follow_source<S: Source>(
+        &mut self,
+        source: &mut S,
+        follower: &mut impl Follower,
+    ) -> Result<bool, S::Error> {
         let Some(record) = source.next_record()? else { return Ok(false) };
-        self.step(&record, listener, observer);
+        self.follow(&record, follower);
         source.stepped(&self.market, &mut self.wants);
         Ok(true)
     }
@@ -61,36 +82,60 @@ impl Inline {
     }
 }
 
-struct InlineSink<'a, L, O> {
+struct InlineSink<'a, F> {
     decision: &'a mut DecisionStage,
-    listener: &'a mut L,
-    observer: &'a mut O,
+    follower: &'a mut F,
     wants: &'a mut Vec<Want>,
 }
 
-impl<L: Listener, O: Observer> MarketSink for InlineSink<'_, L, O> {
+impl<F: Follower> MarketSink for InlineSink<'_, F> {
     fn frame(&mut self, frame: &FeatureFrame) {
+        self.follower.frame(frame);
         // Nothing stands between the two steps.
         let scored = self.decision.step(frame, frame.framed_mono());
-        self.observer.scored(frame, &scored);
-        if let Some(signal) = &scored.signal {
-            self.listener.signal(signal);
-        }
+        self.follower.scored(frame, &scored);
     }
 
     fn instrument(&mut self, id: InstrumentId, symbol: &str) {
-        self.listener.notice(Notice::Instrument { id, symbol: symbol.to_owned() });
+        self.follower.instrument(id, symbol);
+    }
+
+    fn scale(&mut self, id: InstrumentId, scale: Scale) {
+        self.follower.scale(id, scale);
+    }
+
+    fn epoch(&mut self, at: UnixNanos, id: InstrumentId) {
+        self.follower.epoch(at, id);
+    }
+
+    #[inline]
+    fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
+        self.follower.book_applied(at, update, book);
+    }
+
+    #[inline]
+    fn trade(&mut self, at: UnixNanos, trade: &Trade) {
+        self.follower.trade(at, trade);
     }
 
     fn stale(&mut self, id: InstrumentId, cause: StaleCause) {
-        self.listener.notice(Notice::Stale { id, cause });
+        self.follower.stale(id, cause);
     }
 
     fn want(&mut self, want: Want) {
+        self.follower.want(want.clone());
         self.wants.push(want);
     }
 
     fn malformed(&mut self, connection: ConnectionId, error: DecodeError) {
-        self.listener.notice(Notice::Malformed { connection, error });
+        self.follower.malformed(connection, error);
+    }
+
+    fn checked(&mut self, id: InstrumentId, matches: bool) {
+        self.follower.checked(id, matches);
+    }
+
+    fn taken(&mut self, connection: ConnectionId, updates: &Updates) {
+        self.follower.taken(connection, updates);
     }
 }

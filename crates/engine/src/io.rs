@@ -110,6 +110,9 @@ pub trait MarketSink {
     /// An instrument's integers carry these decimals from here on.
     fn scale(&mut self, _id: InstrumentId, _scale: Scale) {}
 
+    /// A new epoch of the instrument begins with the book message that is told next.
+    fn epoch(&mut self, _at: UnixNanos, _id: InstrumentId) {}
+
     /// A book message was applied; `book` is as it stands after it. With two links only messages
     /// that are published are told; those held back before one of them are not made up for.
     fn book_applied(&mut self, _at: UnixNanos, _update: &BookUpdate, _book: &Book) {}

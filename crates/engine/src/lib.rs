@@ -27,6 +27,7 @@ mod challenger;
 mod compiler;
 mod cores;
 mod decision;
+mod follow;
 mod inline;
 mod instrument;
 mod io;
@@ -47,6 +48,7 @@ pub use decision::{
     BreakerOptions, Choice, DecisionCounts, DecisionStage, Haste, Isolated, IsolatedError, Popped,
     Scored, Scorer, Swap, SwapError, Swaps, TierCounts, TierError, TierOptions,
 };
+pub use follow::Follower;
 pub use inline::Inline;
 pub use instrument::{InstrumentReport, TickSource};
 pub use io::{Input, Listener, MarketSink, Notice, Observer, Record, Source, Want, WantKind};

@@ -339,6 +339,10 @@ impl<W: MarketSink> MarketSink for RingSink<'_, W> {
         self.watch.scale(id, scale);
     }
 
+    fn epoch(&mut self, at: UnixNanos, id: InstrumentId) {
+        self.watch.epoch(at, id);
+    }
+
     #[inline]
     fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
         self.watch.book_applied(at, update, book);

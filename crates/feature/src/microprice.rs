@@ -38,9 +38,10 @@ impl Microprice {
         &self.offsets_ticks
     }
 
-    /// Micro-price minus mid in ticks; `None` for a spread or a state the table does not know.
+    /// Micro-price minus mid in ticks, at a tick of `tick` price units, above 0; `None` for a spread
+    /// or a state the table does not know.
     #[inline]
-    pub(crate) fn offset_ticks_of(&self, bid: Level, ask: Level, tick: i64) -> Option<f64> {
+    pub fn offset_ticks_of(&self, bid: Level, ask: Level, tick: i64) -> Option<f64> {
         let (spread, bucket) = state(bid, ask, tick)?;
         self.offsets_ticks[spread - 1][bucket]
     }

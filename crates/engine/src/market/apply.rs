@@ -71,6 +71,9 @@ impl MarketStage {
         linked.apply(source.at, update, changes);
         let alone = self.links.len() == 1;
         if alone {
+            if update.kind == BookKind::Snapshot {
+                sink.epoch(source.at, id);
+            }
             let linked = &self.links[source.link].books[id.index()];
             sink.book_applied(source.at, update, &linked.book);
         }
@@ -104,6 +107,7 @@ impl MarketStage {
                 if new_epoch {
                     let other = self.links[1 - arrival.link].book_mut(id);
                     other.place.after_new_epoch(arrival.shared_id, other.sequence);
+                    sink.epoch(arrival.at, id);
                 }
                 let book = &self.links[arrival.link].books[id.index()].book;
                 sink.book_applied(arrival.at, update, book);
