@@ -1,11 +1,13 @@
 //! The command line.
 
+pub mod backtest;
 pub mod bench;
 pub mod live;
 pub mod model;
 mod parse;
 mod worker;
 
+use backtest::BacktestArgs;
 use bench::BenchArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::{LiveArgs, RecordArgs, ServeArgs, VerifyArgs};
@@ -34,6 +36,12 @@ pub enum Command {
     /// Example: tickhawk replay btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
     /// --model models/mlp/1/model.onnx --signals signals.jsonl
     Replay(ReplayArgs),
+    /// Judge a model's signals on a recording: what they foretold of prices at several horizons, with
+    /// intervals, beside one feature alone, and what latency takes of it.
+    ///
+    /// Example: tickhawk backtest btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
+    /// --from 2024-07-19T00:02:36Z --json judged.json
+    Backtest(BacktestArgs),
     /// Score the live feed of a venue: connect, keep the books right, record, signal.
     ///
     /// Example: tickhawk live --venue binance-futures --symbols BTCUSDT,ETHUSDT --record today/

@@ -119,6 +119,17 @@ impl Ladder {
         Self::load_as(config, replay::load_model(config)?, in_thread)
     }
 
+    /// As [`Ladder::load`], with one feature more in the frames, if no tier has it. It alters nothing
+    /// of what tiers are given, nor of what they wait for.
+    pub fn load_beside(config: &Config, feature: &str) -> Result<Self> {
+        let mut ladder = Self::load(config)?;
+        if !ladder.plan.names().iter().any(|name| name == feature) {
+            let names = [ladder.plan.names(), &[feature.to_owned()]].concat();
+            ladder.plan = FeaturePlan::compile(&names, config.plan.clone())?;
+        }
+        Ok(ladder)
+    }
+
     /// As [`Ladder::load`]; of several models the first that is fast enough is the primary, and it
     /// runs in processes of its own if the config says so.
     pub fn load_live(config: &Config) -> Result<Self> {

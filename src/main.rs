@@ -1,5 +1,6 @@
 //! Order books in, ONNX signals out, and proof of how fast.
 
+mod backtest;
 mod bench;
 mod books;
 mod challenger;
@@ -21,6 +22,7 @@ mod reload;
 mod replay;
 mod report;
 mod run_report;
+mod scoring;
 mod serve;
 mod session;
 mod shutdown;
@@ -54,6 +56,7 @@ enum Outcome {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(args),
+        Command::Backtest(args) => backtest::run(args),
         Command::Live(args) => live::run(args),
         Command::Record(args) => live::record(args),
         Command::Verify(args) => verify::run(args),

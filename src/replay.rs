@@ -8,6 +8,7 @@ use crate::{
     listener::SignalWriter,
     report::{self, notices_summary},
     run_report::RunReport,
+    scoring::{Scoring, files_or_bundled},
     session::Recording,
     tuning::{Threads, Tuned},
 };
@@ -18,14 +19,11 @@ use std::{
     path::{Path, PathBuf},
 };
 use tickhawk_engine::{
-    DecisionStage, Haste, Inline, MarketStage, ThreadedOptions, run_threaded, take_precedence,
+    DecisionStage, Inline, MarketStage, ThreadedOptions, run_threaded, take_precedence,
 };
 use tickhawk_inference::{InferenceError, LibraryError, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, ClockCheck, LatencyReport, Stage};
 use tickhawk_venue::Venue;
-
-/// The recording that is replayed when none is named; from the root of the repository.
-const BUNDLED_RECORDING: &str = "replay-data/binance-futures.jsonl.zst";
 
 /// The model that is used when none is named.
 pub const BUNDLED_MODEL: &str = "models/mlp/1/model.onnx";
@@ -36,22 +34,13 @@ const SHOWN: u64 = 5;
 /// Runs the command.
 pub fn run(args: ReplayArgs) -> Result<Outcome> {
     let config = Config::resolve(&args.config, &args.scoring)?;
-    let files = match args.files.is_empty() {
-        true => vec![bundled(BUNDLED_RECORDING)?],
-        false => args.files.clone(),
-    };
+    let files = files_or_bundled(&args.files)?;
     // Whoever replays in a hurry never sleeps.
     let spinning = if args.runner == Runner::Threaded { 2 } else { 1 };
     let tuned = config.tuning.apply(Threads { spinning, has_sockets: false });
-    let (mut recording, venue) = Recording::open(&files, args.venue.venue)?;
-    let ladder = Ladder::load(&config)?;
-    eprintln!("{venue}: {} files; {}", files.len(), ladder.describe());
-    let options = config.market_options(venue, args.venue.symbols.clone(), ladder.tick_size);
-    let options = recording.options(options)?;
-    let clock = Clock::new();
-    let market = MarketStage::new(options, ladder.plan.clone(), clock.clone());
-    let names = ladder.names.clone();
-    let decision = ladder.stage(Haste::Patient, clock.clone())?;
+    let scoring = Scoring::open(&config, &files, &args.venue, Ladder::load(&config)?)?;
+    let Scoring { venue, mut recording, market, decision, names, clock, described } = scoring;
+    eprintln!("{venue}: {} files; {described}", files.len());
     let (out, shown): (Box<dyn Write>, _) = match &args.signals {
         Some(path) => (open_signals(path)?, u64::MAX),
         None => (Box::new(report::stdout()), SHOWN),

@@ -24,7 +24,8 @@ fn helps_with_an_example_each() {
     check(0, &["--help"], &["replay", "inspect", "features", "simulate", "check", "doctor"]);
     let commands =
         ["live", "record", "verify", "serve", "replay", "inspect", "features", "simulate"];
-    for command in commands.into_iter().chain(["convert", "compile", "check", "doctor"]) {
+    for command in commands.into_iter().chain(["backtest", "convert", "compile", "check", "doctor"])
+    {
         check(0, &[command, "--help"], &["Example: tickhawk", "--"]);
     }
     check(0, &["model", "stamp", "--help"], &["Example: tickhawk model stamp"]);

@@ -199,6 +199,18 @@ fn documents_name_what_is_there() {
 fn every_output_key_is_documented() {
     let outputs = read(&root().join("docs/outputs.md"));
     let sources = [
+        "crates/backtest/src/judge.rs",
+        "crates/backtest/src/judge/chance.rs",
+        "crates/backtest/src/judge/classes.rs",
+        "crates/backtest/src/judge/conduct.rs",
+        "crates/backtest/src/judge/correlation.rs",
+        "crates/backtest/src/judge/delay.rs",
+        "crates/backtest/src/judge/groups.rs",
+        "crates/backtest/src/judge/label.rs",
+        "crates/backtest/src/judge/options.rs",
+        "crates/backtest/src/judge/series.rs",
+        "crates/backtest/src/lookahead.rs",
+        "src/backtest.rs",
         "crates/decoded/src/about.rs",
         "crates/signal/src/line.rs",
         "crates/latency/src/report.rs",

@@ -3,7 +3,7 @@
 use super::live::Pins;
 use std::time::Duration;
 use tickhawk_inference::{Engine, State};
-use tickhawk_market::Decimal;
+use tickhawk_market::{Decimal, UnixNanos};
 use tickhawk_simulator::Pace;
 
 pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
@@ -43,6 +43,11 @@ pub fn parse_pins(text: &str) -> Result<Pins, String> {
 
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}, wanted such as 90s or 1h"))
+}
+
+pub fn parse_instant(text: &str) -> Result<UnixNanos, String> {
+    let instant = UnixNanos::parse_rfc3339(text.as_bytes());
+    instant.ok_or_else(|| "wanted a time such as 2024-07-19T00:02:36Z".to_owned())
 }
 
 pub fn parse_pace(text: &str) -> Result<Pace, String> {

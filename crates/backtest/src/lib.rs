@@ -10,3 +10,7 @@
 //! What it refuses to do: hand a step anything of the future, let a label cross the end of what its
 //! book was known to be, or drop a row without counting it.
 #![forbid(unsafe_code)]
+
+pub mod judge;
+pub mod lookahead;
+pub mod tape;

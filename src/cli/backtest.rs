@@ -1,0 +1,89 @@
+//! The command line of `tickhawk backtest`.
+
+use super::{
+    ConfigArgs, ScoringArgs, VenueArgs,
+    parse::{parse_duration, parse_instant},
+};
+use clap::Args;
+use std::{path::PathBuf, time::Duration};
+use tickhawk_backtest::judge::Horizon;
+use tickhawk_market::UnixNanos;
+
+/// `tickhawk backtest`
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// Recordings, in order, or a compiled one; without any, the bundled one.
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub venue: VenueArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub scoring: ScoringArgs,
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+    /// Judge only signals received from this time on, such as 2024-07-19T00:02:36Z: what a model was
+    /// trained on says nothing of what it foretells.
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+    pub from: Option<UnixNanos>,
+    /// Judge only signals received before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+    pub until: Option<UnixNanos>,
+    /// Silence of the whole recording after which no book is believed to be what it was: no label
+    /// crosses it.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub gap: Duration,
+    /// Book messages kept at most, 40 bytes each and as much again for its signal.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 31))]
+    pub max_quotes: u64,
+    /// Run again over futures perturbed behind N cuts, and require every decision up to each cut to
+    /// be what it was, bit for bit; exit code 1 if one is not.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "3",
+          value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub check_lookahead: Option<u32>,
+    /// Write all that was found as JSON; `-` is stdout.
+    #[arg(long, value_name = "F|-")]
+    pub json: Option<PathBuf>,
+}
+
+/// How signals are judged.
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// The feature the model is held against.
+    #[arg(long, value_name = "NAME", default_value = "obi_5")]
+    pub yardstick: String,
+    /// How far ahead all is judged: receive time such as 100ms, or book messages such as 64u
+    /// [default: 100ms,1s,10s].
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub horizons: Option<Vec<Horizon>>,
+    /// More horizons for the decay curve
+    /// [default: 10ms,30ms,300ms,3s,30s,60s,1u,10u,100u,1000u].
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub decay: Option<Vec<Horizon>>,
+    /// How long after a signal its label begins, such as 500us.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub latency: Duration,
+    /// Latencies whose cost is told beside that of none [default: 100us,1ms,10ms,100ms].
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = parse_duration)]
+    pub latencies: Option<Vec<Duration>>,
+    /// Draw a latency for each signal from what this report measured: of `replay --report`,
+    /// `live --report` or `bench --json`.
+    #[arg(long, value_name = "F.json")]
+    pub latency_from: Option<PathBuf>,
+    /// Which of its latencies: a stage, or the name of a curve of `bench`.
+    #[arg(long, value_name = "NAME", default_value = "total")]
+    pub latency_series: String,
+    /// Returns as far from zero as this, in basis points, are of the class flat.
+    #[arg(long, value_name = "BPS", default_value_t = 0.0)]
+    pub flat_bps: f64,
+    /// How far back past volatility looks.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub volatility_window: Duration,
+    /// Times labels are turned against signals for the p-value.
+    #[arg(long, value_name = "N", default_value_t = 199)]
+    pub turns: u32,
+    /// Seed of all that is drawn: latencies, orders of labels, perturbed futures.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
