@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each crate may depend on among ours: always something before it on the data path.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("market", &[]),
     ("latency", &["market"]),
     ("capture", &["market"]),
@@ -32,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "signal",
         ],
     ),
+    ("backtest", &["market", "venue", "book", "signal"]),
     ("feed", &["market", "venue"]),
     ("simulator", &["market"]),
     (
