@@ -32,7 +32,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "signal",
         ],
     ),
-    ("backtest", &["market", "book", "feature", "signal", "engine", "venue"]),
+    ("backtest", &["market", "book", "feature", "signal", "engine", "venue", "latency"]),
     ("feed", &["market", "venue"]),
     ("simulator", &["market"]),
     (

@@ -1,5 +1,5 @@
-//! From a recording to a judgement: what a model's signals foretold of prices, for how long, and what
-//! is left of it once latency is paid.
+//! From a recording to a judgement: what a model's signals foretold of prices, for how long, what is
+//! left of it once latency is paid, and what trading them would have made.
 //!
 //! Contract: everything here is cold and runs on one thread. It follows an inline run of the two
 //! steps that live trading uses ([`tickhawk_engine::Follower`]) and sees what they tell, in their
@@ -13,4 +13,6 @@
 
 pub mod judge;
 pub mod lookahead;
+pub mod page;
 pub mod tape;
+pub mod trade;
