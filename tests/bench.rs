@@ -223,7 +223,8 @@ fn the_loopback_has_a_row_for_each_client_and_leaves_no_server() {
     assert_eq!(buffers[buffers.len() - 2..], [4 << 10, 64 << 10]);
 }
 
-/// Where a host has the cores, the two steps of a client of the loopback have a thread each.
+/// Where a host has the cores, the two steps of a client of the loopback have a thread each; and
+/// another server's frames come by TLS.
 #[test]
 fn two_threads_hear_what_one_hears() {
     let cores = allowed_cores();
@@ -239,9 +240,11 @@ fn two_threads_hear_what_one_hears() {
         model: ModelFile::read(root.join("models/mlp/1/model.onnx")).unwrap(),
         prober: None,
     };
-    let turns = [None, Some(Cores { market, inference })].map(|threads| {
+    let two = Some(Cores { market, inference });
+    let turns = [(None, false), (two, false), (None, true)].map(|(threads, is_encrypted)| {
         let program = Path::new(env!("CARGO_BIN_EXE_tickhawk"));
-        let server = Server::start(program, 1_000.0, None).unwrap();
+        let start = if is_encrypted { Server::start_encrypted } else { Server::start };
+        let server = start(program, 1_000.0, None).unwrap();
         let (busy_poll, read_buffer_bytes) = (threads.is_none(), 4_096);
         let (frames, from, kept, core) = (1_000, 4_500, 0, None);
         let listening =
@@ -253,14 +256,15 @@ fn two_threads_hear_what_one_hears() {
         turn
     });
     // A snapshot may come late on a busy host, and with it the first frame that counts.
-    let from = turns[0].frames.start.max(turns[1].frames.start);
-    let until = turns[0].frames.end.min(turns[1].frames.end);
-    let [one, two] = turns.map(|turn| -> Vec<u64> {
+    let from = turns.iter().map(|turn| turn.frames.start).max().unwrap();
+    let until = turns.iter().map(|turn| turn.frames.end).min().unwrap();
+    let [one, two, encrypted] = turns.map(|turn| -> Vec<u64> {
         let frames = turn.signals.iter().map(|(frame, _)| *frame);
         frames.filter(|frame| (from..until).contains(frame)).collect()
     });
     assert!(!one.is_empty(), "frames {from} to {until}");
     assert_eq!(one, two);
+    assert_eq!(one, encrypted);
 }
 
 #[test]

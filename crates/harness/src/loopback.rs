@@ -41,6 +41,21 @@ pub struct LoopbackOptions {
     pub seconds: f64,
 }
 
+impl LoopbackOptions {
+    /// A client that never sleeps.
+    fn busy_poll(&self, per_s: f64, places: Places) -> Listening {
+        Listening {
+            busy_poll: true,
+            read_buffer_bytes: READ_BUFFER_BYTES,
+            frames: (per_s * self.seconds).ceil().max(1.0) as u64,
+            from: 1,
+            kept: 0,
+            core: Some(places.client),
+            threads: places.threads,
+        }
+    }
+}
+
 /// What one client showed beside its rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoopbackReport {
@@ -113,7 +128,7 @@ pub fn turn(
     per_s: f64,
     listening: Listening,
 ) -> Result<Turn, HarnessError> {
-    let heard = listen(bench, [server.ws(), server.rest()], per_s, listening)?;
+    let heard = listen(bench, server, per_s, listening)?;
     Ok(Turn { frames: heard.steady.clone(), signals: heard.steady_signals().collect() })
 }
 
@@ -128,7 +143,27 @@ pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), Harnes
         let others = if *per_s == fastest { &BUFFERS[..] } else { &[] };
         at_rate(bench, options, places, *per_s, others, results)?;
     }
+    encrypted(bench, options, places, fastest, results)?;
     allocations_goal(results);
+    Ok(())
+}
+
+/// A busy-polling client of a server that speaks TLS: what that costs, and what it allocates.
+fn encrypted(
+    bench: &Bench<'_>,
+    options: &LoopbackOptions,
+    places: Places,
+    per_s: f64,
+    results: &mut Results,
+) -> Result<(), HarnessError> {
+    let server = Server::start_encrypted(&options.program, per_s, Some(places.server))?;
+    let listening = options.busy_poll(per_s, places);
+    let heard = listen(bench, &server, per_s, listening)?;
+    let written = server.finish()?;
+    let case = format!("{per_s}-per-s/busy-poll-tls");
+    let to_signal = written.latencies(0, heard.steady_signals())?;
+    add(results, format!("loopback/{case}"), &to_signal)?;
+    results.loopbacks.push(report(case, per_s, listening, &heard, &written, 0));
     Ok(())
 }
 
@@ -141,17 +176,9 @@ fn at_rate(
     buffers: &[(&'static str, usize)],
     results: &mut Results,
 ) -> Result<(), HarnessError> {
-    let frames = (per_s * options.seconds).ceil().max(1.0) as u64;
     let server = Server::start(&options.program, per_s, Some(places.server))?;
-    let listening = Listening {
-        busy_poll: true,
-        read_buffer_bytes: READ_BUFFER_BYTES,
-        frames,
-        from: 1,
-        kept: 0,
-        core: Some(places.client),
-        threads: places.threads,
-    };
+    let listening = options.busy_poll(per_s, places);
+    let frames = listening.frames;
     let busy = Listening { kept: frames, ..listening };
     let epoll = Listening { busy_poll: false, ..listening };
     let buffers = buffers.iter().map(|(name, read_buffer_bytes)| {
@@ -159,8 +186,7 @@ fn at_rate(
     });
     let mut heard = Vec::new();
     for (name, listening) in [("busy-poll", busy), ("epoll", epoll)].into_iter().chain(buffers) {
-        let addresses = [server.ws(), server.rest()];
-        heard.push((name, listening, listen(bench, addresses, per_s, listening)?));
+        heard.push((name, listening, listen(bench, &server, per_s, listening)?));
     }
     let bare_ns = on_core(Some(places.client), || {
         let limit = Duration::from_secs_f64(6.0 + 3.0 * options.seconds);

@@ -18,9 +18,11 @@ use crate::{
     DecodeError, Sync,
     client::text::unescaped,
     context::{Context, Facts, TradeTold},
+    heads::Heads,
     json::{Frame, Raw},
     protocol::{Fast, Protocol},
 };
+use fast::DiffHead;
 use feed::{Diff, Feed, Verdict};
 use message::Message;
 use std::borrow::Cow;
@@ -36,6 +38,8 @@ pub(crate) struct Binance {
     last_seen: Vec<Option<InstrumentId>>,
     /// A bare body that came before any message of its connection.
     unclaimed: Option<(ConnectionId, Vec<u8>)>,
+    /// How diffs begin.
+    heads: Heads<DiffHead>,
 }
 
 impl Binance {
@@ -48,7 +52,13 @@ impl Binance {
     }
 
     fn new(futures: bool) -> Self {
-        Self { futures, feeds: Vec::new(), last_seen: Vec::new(), unclaimed: None }
+        Self {
+            futures,
+            feeds: Vec::new(),
+            last_seen: Vec::new(),
+            unclaimed: None,
+            heads: Heads::default(),
+        }
     }
 
     fn message(

@@ -18,7 +18,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 /// Where a number's text begins and ends.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
@@ -72,6 +72,15 @@ impl<'a> Cursor<'a> {
         }
         let rest = value((second & FIRST_BYTES[count]).wrapping_shl(64 - 8 * count as u32));
         Some(number * POW10[count] as u64 + rest)
+    }
+
+    /// As [`Cursor::unsigned`], telling where it stood.
+    #[inline(always)]
+    pub(crate) fn unsigned_at(&mut self, place: &mut Span) -> Option<u64> {
+        let start = self.at;
+        let number = self.unsigned()?;
+        *place = Span { start, end: self.at };
+        Some(number)
     }
 
     /// An integer of up to 16 digits and a sign.

@@ -138,7 +138,7 @@ fn read_two_here(
 /// general path must look at, or past the end of the array and says so. Reads none without AVX2.
 #[inline]
 pub(crate) fn read_levels(
-    units: &mut Units,
+    units: &Units,
     cursor: &mut Cursor<'_>,
     side: Side,
     changes: &mut Vec<Change>,

@@ -23,7 +23,7 @@
 //! texts and paths, [`Terms`] the addresses and limits.
 //!
 //! Frames laid out as their venue lays them out are read by their bytes (`fast.rs` of each venue,
-//! with `cursor`, `units` and `lanes`); all others by sonic-rs, which decides what is an error.
+//! with `heads`, `cursor`, `units` and `lanes`); all others by sonic-rs, which decides what is an error.
 //!
 //! What it refuses to do: guess. A message that breaks the venue's sequence is not applied, a
 //! message of an unknown type is counted and skipped, a number that is not exact is an error.
@@ -46,6 +46,7 @@ mod context;
 mod cursor;
 mod decoder;
 mod error;
+mod heads;
 mod instrument;
 mod json;
 mod kraken;

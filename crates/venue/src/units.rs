@@ -234,13 +234,11 @@ impl Units {
         cursor: &mut Cursor<'_>,
         side: Side,
         changes: &mut Vec<Change>,
-        many: impl Fn(&mut Self, &mut Cursor<'_>, Side, &mut Vec<Change>) -> bool,
+        many: impl Fn(&Self, &mut Cursor<'_>, Side, &mut Vec<Change>) -> bool,
     ) -> Option<()> {
-        cursor.expect(b"[")?;
-        if cursor.skip(b"]") {
-            return Some(());
+        if !cursor.skip(b"[[\"") {
+            return cursor.expect(b"[]");
         }
-        cursor.expect(b"[\"")?;
         loop {
             if many(self, cursor, side, changes) {
                 return Some(());

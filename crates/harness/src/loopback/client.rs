@@ -1,6 +1,9 @@
 //! Our own client at the other end: `feed`'s, with both stages behind it.
 
-use super::engine::{Engine, FRAME_GAP_NS, SYMBOL, Signals, received_at};
+use super::{
+    Server,
+    engine::{Engine, FRAME_GAP_NS, SYMBOL, Signals, received_at},
+};
 use crate::{Bench, HarnessError, allocations, host::Disturbance};
 use bytes::Bytes;
 use std::{
@@ -86,13 +89,13 @@ impl Heard {
 /// If the connection fails or says too little, a frame cannot be read, or a thread cannot be pinned.
 pub(super) fn listen(
     bench: &Bench<'_>,
-    [ws, rest]: [&str; 2],
+    server: &Server,
     per_s: f64,
     listening: Listening,
 ) -> Result<Heard, HarnessError> {
     let measure = || {
         // Before pinning: the client's own threads would inherit that.
-        let mut wire = Wire::connect([ws, rest], per_s, listening)?;
+        let mut wire = Wire::connect(server, per_s, listening)?;
         let engine = Engine::new(bench, listening.threads)?;
         if let (Some(core), None) = (listening.core, listening.threads) {
             pin_to_core(core)?;
@@ -121,11 +124,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn connect(
-        [ws, rest]: [&str; 2],
-        per_s: f64,
-        listening: Listening,
-    ) -> Result<Self, HarnessError> {
+    fn connect(server: &Server, per_s: f64, listening: Listening) -> Result<Self, HarnessError> {
         let Listening { busy_poll, read_buffer_bytes, frames, from, kept, .. } = listening;
         let heard = (from + WARM_UP_FRAMES + SETTLE_FRAMES + frames + kept) as f64 / per_s;
         let limit = START + Duration::from_secs_f64(3.0 * heard);
@@ -133,15 +132,15 @@ impl Wire {
             venue: Venue::BinanceFutures,
             symbols: vec![SYMBOL.to_owned()],
             connections: 1,
-            endpoint: Some(format!("{ws}{STREAMS}")),
-            rest: Some(rest.to_owned()),
+            endpoint: Some(format!("{}{STREAMS}", server.ws())),
+            rest: Some(server.rest().to_owned()),
             retry: false,
             end_on_close: true,
             seed: 7,
         };
         let client = Client::start(ClientOptions {
             plan,
-            ca: None,
+            ca: server.ca(),
             busy_poll,
             socket: SocketOptions { read_buffer_bytes, ..SocketOptions::default() },
             run_for: Some(limit),

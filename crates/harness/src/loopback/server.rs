@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -32,7 +32,11 @@ pub struct Server {
     child: Child,
     ready: Ready,
     folder: TempDir,
+    is_encrypted: bool,
 }
+
+/// The file of an encrypting server's certificate, which is its own authority.
+const CERTIFICATE: &str = "certificate.pem";
 
 #[derive(Debug, Deserialize)]
 struct Ready {
@@ -47,27 +51,65 @@ impl Server {
     /// # Errors
     /// If it cannot be started, or does not listen within ten seconds.
     pub fn start(program: &Path, per_s: f64, core: Option<usize>) -> Result<Self, HarnessError> {
-        let failed = |detail: String| HarnessError::Server { detail };
-        let folder = TempDir::new().map_err(|error| failed(format!("a folder: {error}")))?;
+        let folder = TempDir::new();
+        let folder = folder.map_err(|error| server_failed(format!("a folder: {error}")))?;
+        Self::launch(program, per_s, core, folder, &[])
+    }
+
+    /// As [`Server::start`], of one that speaks TLS, with a certificate made for it.
+    ///
+    /// # Errors
+    /// As [`Server::start`], and if no certificate can be made.
+    pub fn start_encrypted(
+        program: &Path,
+        per_s: f64,
+        core: Option<usize>,
+    ) -> Result<Self, HarnessError> {
+        let failed = |error: &dyn std::fmt::Display| server_failed(format!("TLS: {error}"));
+        let folder = TempDir::new().map_err(|error| failed(&error))?;
+        let names = vec!["127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).map_err(|error| failed(&error))?;
+        let (chain, key) = (folder.path().join(CERTIFICATE), folder.path().join("key.pem"));
+        fs::write(&chain, made.cert.pem()).map_err(|error| failed(&error))?;
+        fs::write(&key, made.signing_key.serialize_pem()).map_err(|error| failed(&error))?;
+        let arguments = [Path::new("--tls-cert"), &chain, Path::new("--tls-key"), &key];
+        let mut server = Self::launch(program, per_s, core, folder, &arguments)?;
+        server.is_encrypted = true;
+        Ok(server)
+    }
+
+    fn launch(
+        program: &Path,
+        per_s: f64,
+        core: Option<usize>,
+        folder: TempDir,
+        arguments: &[&Path],
+    ) -> Result<Self, HarnessError> {
         let mut command = Command::new(program);
         command.args(["serve", "--venue", "binance-futures", "--seed", SEED, "--seconds", SECONDS]);
         command.arg("--rate").arg(per_s.to_string());
         command.arg("--written").arg(folder.path().join("written.csv"));
         command.arg("--parent").arg(std::process::id().to_string());
-        command.args(core.map(|core| format!("--core={core}")));
+        command.args(core.map(|core| format!("--core={core}"))).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn();
-        let child = child.map_err(|error| failed(format!("`{}`: {error}", program.display())))?;
-        let mut server =
-            Self { child, ready: Ready { ws: String::new(), rest: String::new() }, folder };
+        let child =
+            child.map_err(|error| server_failed(format!("`{}`: {error}", program.display())))?;
+        let ready = Ready { ws: String::new(), rest: String::new() };
+        let mut server = Self { child, ready, folder, is_encrypted: false };
         server.ready = server.listening()?;
         Ok(server)
+    }
+
+    /// The certificate that a client must trust; `None` of a server that does not encrypt.
+    pub fn ca(&self) -> Option<PathBuf> {
+        self.is_encrypted.then(|| self.folder.path().join(CERTIFICATE))
     }
 
     /// Its line about its addresses, which a thread waits for: whoever says nothing is given up.
     fn listening(&mut self) -> Result<Ready, HarnessError> {
         let Some(stdout) = self.child.stdout.take() else {
-            return Err(HarnessError::Server { detail: "no stdout".to_owned() });
+            return Err(server_failed("no stdout".to_owned()));
         };
         let (told, line) = mpsc::channel();
         thread::spawn(move || {
@@ -118,8 +160,12 @@ impl Server {
         }
         let said = said.trim();
         let colon = if said.is_empty() { "" } else { ": " };
-        HarnessError::Server { detail: format!("{what}{colon}{said}") }
+        server_failed(format!("{what}{colon}{said}"))
     }
+}
+
+fn server_failed(detail: String) -> HarnessError {
+    HarnessError::Server { detail }
 }
 
 impl Drop for Server {

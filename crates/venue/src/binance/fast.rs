@@ -11,12 +11,31 @@
 //! `E` in a ticker; COIN-M names the pair (`ps`) after the symbol.
 
 use super::{Binance, Diff, Verdict, feed::Ids};
-use crate::{Sync, context::Context, cursor::Cursor, protocol::Fast};
+use crate::{
+    Sync,
+    context::Context,
+    cursor::{Cursor, Span},
+    heads::NUMBERS,
+    protocol::Fast,
+};
 use tickhawk_market::{BookKind, InstrumentId, Side, Trade};
+
+/// What a diff says up to its levels, beside its numbers: `E`, `U`, `u`, `pu` and `T`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DiffHead {
+    id: InstrumentId,
+    is_wrapped: bool,
+    has_previous: bool,
+}
 
 impl Binance {
     #[inline(always)]
     pub(super) fn fast_frame(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
+        if let Some((head, numbers, at)) = self.heads.likely(context.connection, bytes).read(bytes)
+        {
+            self.fast_diff(context, head, numbers, Cursor { bytes, at })?;
+            return Some(Ok(()));
+        }
         let mut cursor = Cursor::new(bytes);
         let is_wrapped = cursor.skip(b"{\"stream\":\"");
         if is_wrapped {
@@ -25,7 +44,8 @@ impl Binance {
         }
         let mut frame = FastFrame { cursor, is_wrapped };
         if frame.cursor.skip(b"{\"e\":\"depthUpdate\",\"E\":") {
-            self.fast_diff(context, &mut frame)?;
+            let (head, numbers) = self.fast_head(context, &mut frame)?;
+            self.fast_diff(context, head, numbers, frame.cursor)?;
         } else if frame.cursor.skip(b"{\"e\":\"trade\",\"E\":") {
             self.fast_trade(context, &mut frame)?;
         } else if frame.cursor.skip(b"{\"u\":") {
@@ -37,13 +57,21 @@ impl Binance {
         Some(Ok(()))
     }
 
-    /// A diff in its place of a book that is whole; every other one takes the general path.
-    #[inline(always)]
-    fn fast_diff(&mut self, context: &mut Context<'_>, frame: &mut FastFrame<'_>) -> Option<()> {
-        let FastFrame { cursor, .. } = frame;
-        let event_at = cursor.millis()?;
+    /// A diff's head that is not like the one before, which the next one may be like.
+    fn fast_head(
+        &mut self,
+        context: &Context<'_>,
+        frame: &mut FastFrame<'_>,
+    ) -> Option<(DiffHead, [u64; NUMBERS])> {
+        let FastFrame { cursor, is_wrapped } = frame;
+        let (mut numbers, mut places) = ([0; NUMBERS], [Span::default(); NUMBERS]);
+        let mut number = |cursor: &mut Cursor<'_>, which: usize| {
+            numbers[which] = cursor.unsigned_at(&mut places[which])?;
+            Some(())
+        };
+        number(cursor, 0)?;
         if cursor.skip(b",\"T\":") {
-            cursor.unsigned()?;
+            number(cursor, 4)?;
         }
         cursor.expect(b",\"s\":\"")?;
         let id = context.instruments.find_text(cursor.text()?)?;
@@ -51,23 +79,43 @@ impl Binance {
             cursor.text()?;
         }
         cursor.expect(b",\"U\":")?;
-        let first_id = cursor.unsigned()?;
+        number(cursor, 1)?;
         cursor.expect(b",\"u\":")?;
-        let final_id = cursor.unsigned()?;
+        number(cursor, 2)?;
         let has_previous = cursor.skip(b",\"pu\":");
-        let previous_id = if has_previous { Some(cursor.unsigned()?) } else { None };
-        let ids = Ids { first_id, final_id, previous_id };
+        if has_previous {
+            number(cursor, 3)?;
+        }
+        cursor.expect(b",\"b\":")?;
+        let head = DiffHead { id, is_wrapped: *is_wrapped, has_previous };
+        self.heads.learn(context.connection, cursor.bytes, cursor.at, &places, head);
+        Some((head, numbers))
+    }
+
+    /// A diff in its place of a book that is whole, from its bids on; every other one takes the
+    /// general path.
+    #[inline(always)]
+    fn fast_diff(
+        &mut self,
+        context: &mut Context<'_>,
+        head: DiffHead,
+        numbers: [u64; NUMBERS],
+        mut cursor: Cursor<'_>,
+    ) -> Option<()> {
+        let DiffHead { id, is_wrapped, has_previous } = head;
+        let [event_at, first_id, final_id, previous_id, _] = numbers;
+        let event_at = crate::json::millis(event_at)?;
+        let ids = Ids { first_id, final_id, previous_id: has_previous.then_some(previous_id) };
         let futures = self.futures;
         if context.sync(id) != Sync::Live || self.feed(id).verdict(futures, &ids) != Verdict::Apply
         {
             return None;
         }
         let mut book = context.message_in_units(id)?;
-        cursor.expect(b",\"b\":")?;
-        book.read_pairs(cursor, Side::Bid)?;
+        book.read_pairs(&mut cursor, Side::Bid)?;
         cursor.expect(b",\"a\":")?;
-        book.read_pairs(cursor, Side::Ask)?;
-        frame.end()?;
+        book.read_pairs(&mut cursor, Side::Ask)?;
+        FastFrame { cursor, is_wrapped }.end()?;
         book.finish(BookKind::Diff, Diff::facts(Some(event_at), &ids));
         context.instruments.get_mut(id).connection = Some(context.connection);
         self.saw(context, id);
