@@ -1,4 +1,6 @@
-//! `tickhawk backtest`: what the signals of a recording foretold.
+//! `tickhawk backtest`: what the signals of a recording foretold, and what trading them would have made.
+
+mod trade;
 
 use crate::{
     Outcome,
@@ -21,6 +23,7 @@ use std::{
 use tickhawk_backtest::{
     judge::{JudgeOptions, Judgement, LatencyDistribution},
     lookahead::{Decided, Lookahead, Perturbed},
+    page::{self, Page},
     tape::{Recorder, RecorderOptions, Tape},
 };
 use tickhawk_engine::{DecisionStage, Follower, Inline, MarketSink, MarketStage, Scored, Source};
@@ -28,7 +31,8 @@ use tickhawk_feature::FeatureFrame;
 use tickhawk_latency::{ClockCheck, LatencyReport};
 use tickhawk_market::{ConnectionId, InstrumentId, StaleCause, UnixNanos};
 use tickhawk_signal::{ModelId, Tier};
-use tickhawk_venue::DecodeError;
+use tickhawk_venue::{DecodeError, Venue};
+use trade::{Timing, Traded, Trader};
 
 /// The form of reports that this program writes.
 const FORMAT: u32 = 1;
@@ -38,6 +42,7 @@ const FORMAT: u32 = 1;
 struct BacktestReport<'a> {
     format: u32,
     judgement: &'a Judgement,
+    trading: &'a [Traded],
     lookahead: Option<&'a Lookahead>,
     run: &'a RunReport,
 }
@@ -58,6 +63,7 @@ pub fn run(args: BacktestArgs) -> Result<Outcome> {
     let (venue, names, clock) = (scoring.venue, scoring.names.clone(), scoring.clock.clone());
     let run = session.follow(scoring, |recording| recording, &mut Said::default())?;
     let judgement = Judgement::new(&run.tape, &options)?;
+    let trading = session.trade(venue, &run.tape)?;
     let lookahead = args.check_lookahead.map(|cuts| session.check_lookahead(&run, cuts));
     let lookahead = lookahead.transpose()?;
 
@@ -65,12 +71,18 @@ pub fn run(args: BacktestArgs) -> Result<Outcome> {
     let (market, decision) = (&run.market, &run.decision);
     let replay = RunReport::new(&files, venue, &config, market, decision, &names, latency);
     eprint!("{judgement}");
+    trade::tell(&trading);
     if let Some(found) = &lookahead {
         tell(found);
     }
     if let Some(path) = &args.json {
-        let (judgement, lookahead, run) = (&judgement, lookahead.as_ref(), &replay);
-        write_json(path, &BacktestReport { format: FORMAT, judgement, lookahead, run })?;
+        let (judgement, trading) = (&judgement, &trading[..]);
+        let (lookahead, run) = (lookahead.as_ref(), &replay);
+        write_json(path, &BacktestReport { format: FORMAT, judgement, trading, lookahead, run })?;
+    }
+    if let Some(path) = &args.html {
+        let page = page(&judgement, &run.tape, &trading, &replay)?;
+        fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
     }
     notices_summary(&market.decoder_counts());
     report::feature_warnings(market, decision.model().contract().tick_size());
@@ -130,6 +142,28 @@ impl Session<'_> {
             kept.tick_size = told.tick_size;
         }
         Ok(Run { market: inline.market, decision: inline.decision, tape, decided, records })
+    }
+
+    /// Runs again, now that decimals and ticks are known, and trades the signals.
+    fn trade(&self, venue: Venue, tape: &Tape) -> Result<Vec<Traded>> {
+        if self.args.trade.policies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let timing = Timing {
+            from: self.args.from.unwrap_or_default(),
+            until: self.args.until.unwrap_or(UnixNanos::new(u64::MAX)),
+            latency_ns: ns(self.args.judge.latency),
+            gap_ns: ns(self.args.gap),
+        };
+        let (args, seed) = (&self.args.trade, self.args.judge.seed);
+        let mut trader = Trader::new(args, venue, timing, seed, &tape.instruments)?;
+        let Scoring { mut recording, market, decision, .. } = self.open()?;
+        let mut inline = Inline::new(market, decision);
+        while let Some(record) = recording.next_record().context("reading the recording")? {
+            trader.begin(record.received_at)?;
+            inline.follow(&record, &mut trader);
+        }
+        trader.finish()
     }
 
     fn recorder_options(&self, market: &MarketStage) -> Result<RecorderOptions> {
@@ -198,6 +232,21 @@ impl MarketSink for Said {
 
 impl Follower for Said {
     fn scored(&mut self, _frame: &FeatureFrame, _scored: &Scored) {}
+}
+
+fn page(judgement: &Judgement, tape: &Tape, trading: &[Traded], run: &RunReport) -> Result<String> {
+    let names: Vec<String> = trading.iter().map(|traded| traded.policy.to_string()).collect();
+    let traded = trading.iter().zip(&names);
+    let traded: Vec<_> = traded
+        .map(|(traded, policy)| page::Traded {
+            symbol: &traded.symbol,
+            policy,
+            report: &traded.report,
+        })
+        .collect();
+    let (facts, latency) = (run.facts(), run.latency());
+    let page = Page { facts: &facts, judgement, tape, traded: &traded, latency };
+    Ok(page.html()?)
 }
 
 fn judge_options(args: &JudgeArgs, config: &Config) -> Result<JudgeOptions> {

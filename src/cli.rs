@@ -41,7 +41,7 @@ pub enum Command {
     ///
     /// Example: tickhawk backtest btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
     /// --from 2024-07-19T00:02:36Z --json judged.json
-    Backtest(BacktestArgs),
+    Backtest(Box<BacktestArgs>),
     /// Score the live feed of a venue: connect, keep the books right, record, signal.
     ///
     /// Example: tickhawk live --venue binance-futures --symbols BTCUSDT,ETHUSDT --record today/

@@ -56,7 +56,7 @@ enum Outcome {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay::run(args),
-        Command::Backtest(args) => backtest::run(args),
+        Command::Backtest(args) => backtest::run(*args),
         Command::Live(args) => live::run(args),
         Command::Record(args) => live::record(args),
         Command::Verify(args) => verify::run(args),

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use tickhawk_engine::{DecisionStage, InstrumentReport, LinkReport, MarketStage, ThreadedOutcome};
 use tickhawk_feed::ClientCounts;
 use tickhawk_inference::Model;
-use tickhawk_latency::LatencyReport;
+use tickhawk_latency::{LatencyReport, StageReport};
 use tickhawk_venue::Venue;
 use tiers::TierRow;
 
@@ -134,6 +134,27 @@ pub struct FeedRow {
 }
 
 impl RunReport {
+    /// What it was made of, as names and what they are: for a page.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let ModelRow { name, version, engine, sha256, schema, .. } = &self.model;
+        let ConfigRow { enter, exit, tick_size, .. } = &self.config;
+        let ticks = tick_size.clone().unwrap_or("of metadata or contract".to_owned());
+        let facts = [
+            ("venue", self.venue.to_owned()),
+            ("files", self.files.join(", ")),
+            ("model file", format!("{name}/{version} on {engine}, SHA-256 {sha256}")),
+            ("schema", schema.clone()),
+            ("policy", format!("enters at a score of {enter}, leaves below {exit}")),
+            ("tick", ticks),
+        ];
+        facts.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
+    /// How long each stage took.
+    pub fn latency(&self) -> &[StageReport] {
+        &self.latency.stages
+    }
+
     /// Gathers it from the stages.
     pub fn new(
         files: &[PathBuf],

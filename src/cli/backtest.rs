@@ -2,12 +2,13 @@
 
 use super::{
     ConfigArgs, ScoringArgs, VenueArgs,
-    parse::{parse_duration, parse_instant},
+    parse::{parse_decimal, parse_duration, parse_instant},
 };
-use clap::Args;
-use std::{path::PathBuf, time::Duration};
-use tickhawk_backtest::judge::Horizon;
-use tickhawk_market::UnixNanos;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::{fmt, path::PathBuf, time::Duration};
+use tickhawk_backtest::{judge::Horizon, trade::QueueModel};
+use tickhawk_market::{Decimal, UnixNanos};
 
 /// `tickhawk backtest`
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub struct BacktestArgs {
     pub scoring: ScoringArgs,
     #[command(flatten)]
     pub judge: JudgeArgs,
+    #[command(flatten)]
+    pub trade: TradeArgs,
     /// Judge only signals received from this time on, such as 2024-07-19T00:02:36Z: what a model was
     /// trained on says nothing of what it foretells.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
@@ -45,6 +48,9 @@ pub struct BacktestArgs {
     /// Write all that was found as JSON; `-` is stdout.
     #[arg(long, value_name = "F|-")]
     pub json: Option<PathBuf>,
+    /// Write one page with plots and tables that needs nothing else.
+    #[arg(long, value_name = "F.html")]
+    pub html: Option<PathBuf>,
 }
 
 /// How signals are judged.
@@ -86,4 +92,81 @@ pub struct JudgeArgs {
     /// Seed of all that is drawn: latencies, orders of labels, perturbed futures.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// A policy by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyName {
+    /// Crosses the spread to hold what the decision says.
+    Taker,
+    /// Rests one order a side at the touch, the one that the decision warns of further away.
+    Maker,
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taker => "taker",
+            Self::Maker => "maker",
+        })
+    }
+}
+
+/// How signals are traded.
+#[derive(Debug, Args)]
+pub struct TradeArgs {
+    /// Policies that trade the signals, each by itself; none unless asked for.
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_enum)]
+    pub policies: Vec<PolicyName>,
+    /// One quantity step [default: the smallest that the venue wrote].
+    #[arg(long, value_name = "QTY", value_parser = parse_decimal)]
+    pub lot: Option<Decimal>,
+    /// Lots of one order.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub order_lots: i64,
+    /// Lots that are held at most, long or short.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub position_lots: i64,
+    /// Ticks by which a maker's order withdraws when the decision warns of it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub skew_ticks: u32,
+    /// Loss, in the quote currency, after which a policy sells out and stops.
+    #[arg(long, value_name = "AMOUNT")]
+    pub loss_limit: Option<f64>,
+    /// How a resting order's place in its queue is estimated: risk-averse, power:N, power2:N,
+    /// power3:N, log or log2.
+    #[arg(long, value_name = "MODEL", default_value = "risk-averse", value_parser = parse_queue)]
+    pub queue: QueueModel,
+    /// How long an order takes to the exchange, and its answer back. A signal is late by
+    /// `--latency` before.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub order_latency: Duration,
+    /// The same from lines of `time_ns,latency_ns`.
+    #[arg(long, value_name = "F.csv", conflicts_with = "order_latency")]
+    pub order_latency_from: Option<PathBuf>,
+    /// How long ago what is received had happened at the exchange.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub feed_latency: Duration,
+    /// What a fill of a resting order costs, in basis points [default: as known of the venue].
+    #[arg(long, value_name = "BPS", allow_negative_numbers = true)]
+    pub maker_fee_bps: Option<f64>,
+    /// What a fill that takes costs, in basis points [default: as known of the venue].
+    #[arg(long, value_name = "BPS", allow_negative_numbers = true)]
+    pub taker_fee_bps: Option<f64>,
+}
+
+fn parse_queue(text: &str) -> Result<QueueModel, String> {
+    let wanted = "wanted risk-averse, power:N, power2:N, power3:N, log or log2";
+    let (name, power) = text.split_once(':').map_or((text, None), |(name, n)| (name, Some(n)));
+    let power = power.map(str::parse::<f64>).transpose().map_err(|_| wanted)?;
+    match (name, power) {
+        ("risk-averse", None) => Ok(QueueModel::RiskAverse),
+        ("power", Some(n)) => Ok(QueueModel::Power { n }),
+        ("power2", Some(n)) => Ok(QueueModel::Power2 { n }),
+        ("power3", Some(n)) => Ok(QueueModel::Power3 { n }),
+        ("log", None) => Ok(QueueModel::Log),
+        ("log2", None) => Ok(QueueModel::Log2),
+        _ => Err(wanted.to_owned()),
+    }
 }

@@ -134,29 +134,33 @@ impl Page<'_> {
         }
         let told = "The p50 of each stage of this run, one behind the other.";
         section(page, "Where the time goes", told, waterfall(&parts)?)?;
-        let lines: Vec<Line<'_>> = self.latency.iter().zip(COLOURS.iter().cycle()).filter_map(|(of, colour)| {
-            let found = of.percentiles?;
-            let ns = [found.p50_ns, found.p90_ns, found.p99_ns, found.p99_9_ns, found.p99_99_ns];
-            let points = [2.0, 10.0, 100.0, 1_000.0, 10_000.0].into_iter().zip(ns);
-            let points = points.map(|(x, ns)| Point { x, y: (ns.max(1) as f64).log10(), interval: None });
-            (of.stage == Stage::Total || of.stage == Stage::Frame || of.stage == Stage::Score).then(|| Line {
-                name: of.stage.name(),
-                points: points.collect(),
-                shape: Shape::Dotted,
-                colour: *colour,
-            })
-        });
-        let axes = Axes {
-            x: "percentile",
-            y: "latency",
-            x_label: &|one_in| format!("{} %", trimmed(100.0 - 100.0 / one_in)),
-            y_label: &|log| nanoseconds(10f64.powf(log)),
-            is_log: true,
-            from_zero: false,
-        };
         let told = "By the axis of HdrHistogram's plots.";
-        section(page, "Percentiles of latency", told, plot(&lines.collect::<Vec<_>>(), &axes)?)
+        section(page, "Percentiles of latency", told, percentiles(self.latency)?)
     }
+}
+
+/// Latency by one in so many, of the whole and of its two longest parts.
+fn percentiles(stages: &[StageReport]) -> Result<Option<String>, DrawError> {
+    let of_interest = [Stage::Frame, Stage::Score, Stage::Total];
+    let line = |stage: Stage, colour| {
+        let found = stages.iter().find(|of| of.stage == stage)?.percentiles?;
+        let ns = [found.p50_ns, found.p90_ns, found.p99_ns, found.p99_9_ns, found.p99_99_ns];
+        let points = [2.0, 10.0, 100.0, 1_000.0, 10_000.0].into_iter().zip(ns);
+        let points =
+            points.map(|(x, ns)| Point { x, y: (ns.max(1) as f64).log10(), interval: None });
+        Some(Line { name: stage.name(), points: points.collect(), shape: Shape::Dotted, colour })
+    };
+    let lines = of_interest.into_iter().zip(COLOURS);
+    let lines: Vec<_> = lines.filter_map(|(stage, colour)| line(stage, colour)).collect();
+    let axes = Axes {
+        x: "percentile",
+        y: "latency",
+        x_label: &|one_in| format!("{} %", trimmed(100.0 - 100.0 / one_in)),
+        y_label: &|log| nanoseconds(10f64.powf(log)),
+        is_log: true,
+        from_zero: false,
+    };
+    plot(&lines, &axes)
 }
 
 /// The main horizon in the middle.
@@ -322,11 +326,8 @@ fn equity(curve: &[EquityPoint]) -> Result<Option<String>, DrawError> {
     let Some(first) = curve.first() else { return Ok(None) };
     let seconds = |point: &EquityPoint| (point.at_ns - first.at_ns) as f64 / 1e9;
     let line = |value: &mut dyn FnMut(&EquityPoint) -> f64| {
-        let points = curve.iter().map(|point| Point {
-            x: seconds(point),
-            y: value(point),
-            interval: None,
-        });
+        let points =
+            curve.iter().map(|point| Point { x: seconds(point), y: value(point), interval: None });
         thinned(points.collect(), POINTS_MAX)
     };
     let mut peak = 0.0f64;
@@ -367,7 +368,8 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
     let stretch = points.len().div_ceil((most / 4).max(1));
     let kept = points.chunks(stretch).flat_map(|chunk| {
         let by_y = |a: &&Point, b: &&Point| a.y.total_cmp(&b.y);
-        let ends = [chunk.first(), chunk.iter().min_by(by_y), chunk.iter().max_by(by_y), chunk.last()];
+        let ends =
+            [chunk.first(), chunk.iter().min_by(by_y), chunk.iter().max_by(by_y), chunk.last()];
         let mut kept: Vec<Point> = ends.into_iter().flatten().copied().collect();
         kept.sort_by(|a, b| a.x.total_cmp(&b.x));
         kept

@@ -5,12 +5,8 @@ use plotters::{coord::types::RangedCoordf64, prelude::*};
 pub(super) type DrawError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Colours that hold on both.
-pub(super) const COLOURS: [RGBColor; 4] = [
-    RGBColor(31, 119, 180),
-    RGBColor(214, 90, 40),
-    RGBColor(44, 150, 70),
-    RGBColor(160, 80, 190),
-];
+pub(super) const COLOURS: [RGBColor; 4] =
+    [RGBColor(31, 119, 180), RGBColor(214, 90, 40), RGBColor(44, 150, 70), RGBColor(160, 80, 190)];
 
 const WIDTH: u32 = 860;
 
@@ -61,9 +57,12 @@ pub(super) struct Axes<'a> {
 pub(super) fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawError> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let along = |x: f64| if axes.is_log { x.max(1e-12).log10() } else { x };
-    let Some((x_low, x_high)) = range(points().map(|point| along(point.x))) else { return Ok(None) };
+    let Some((x_low, x_high)) = range(points().map(|point| along(point.x))) else {
+        return Ok(None);
+    };
     let zero = axes.from_zero.then_some(0.0);
-    let ys = points().flat_map(|point| point.interval.unwrap_or([point.y; 2]).into_iter().chain([point.y]));
+    let ys = points()
+        .flat_map(|point| point.interval.unwrap_or([point.y; 2]).into_iter().chain([point.y]));
     let Some((y_low, y_high)) = range(ys.chain(zero)) else { return Ok(None) };
     let mut svg = String::new();
     {
@@ -93,8 +92,7 @@ pub(super) fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>
     Ok(Some(themed(svg)))
 }
 
-type Chart<'a, 'b> =
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 fn draw(
     chart: &mut Chart<'_, '_>,
@@ -106,7 +104,9 @@ fn draw(
     let mut places: Vec<(f64, f64)> = Vec::with_capacity(line.points.len());
     for point in &line.points {
         let (x, y) = place(point);
-        if line.shape == Shape::Steps && let Some((_, before)) = places.last().copied() {
+        if line.shape == Shape::Steps
+            && let Some((_, before)) = places.last().copied()
+        {
             places.push((x, before));
         }
         places.push((x, y));
@@ -115,20 +115,20 @@ fn draw(
         Shape::Joined | Shape::Steps | Shape::Dotted => {
             chart.draw_series(LineSeries::new(places.iter().copied(), colour.stroke_width(1)))?
         }
-        Shape::Up => {
-            chart.draw_series(places.iter().map(|at| TriangleMarker::new(*at, 5, colour.filled())))?
-        }
+        Shape::Up => chart
+            .draw_series(places.iter().map(|at| TriangleMarker::new(*at, 5, colour.filled())))?,
         Shape::Down => {
             // The library's triangle points up only.
             let down = |(x, y): &(f64, f64)| {
-                EmptyElement::at((*x, *y)) + Polygon::new([(-5, -3), (5, -3), (0, 6)], colour.filled())
+                EmptyElement::at((*x, *y))
+                    + Polygon::new([(-5, -3), (5, -3), (0, 6)], colour.filled())
             };
             chart.draw_series(places.iter().map(down))?
         }
     };
-    drawn.label(line.name).legend(move |(x, y)| {
-        Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled())
-    });
+    drawn
+        .label(line.name)
+        .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
     if line.shape == Shape::Dotted {
         chart.draw_series(places.iter().map(|at| Circle::new(*at, 3, colour.filled())))?;
         let bars = line.points.iter().filter_map(|point| {
@@ -143,7 +143,9 @@ fn draw(
 
 /// Bars from zero, each with its interval, above their names.
 pub(super) fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<String>, DrawError> {
-    let ends = bars.iter().flat_map(|(_, bar)| bar.interval.unwrap_or([bar.y; 2]).into_iter().chain([bar.y, 0.0]));
+    let ends = bars
+        .iter()
+        .flat_map(|(_, bar)| bar.interval.unwrap_or([bar.y; 2]).into_iter().chain([bar.y, 0.0]));
     let Some((low, high)) = range(ends) else { return Ok(None) };
     let mut svg = String::new();
     {

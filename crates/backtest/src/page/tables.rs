@@ -33,10 +33,9 @@ pub(super) fn verdict(page: &mut String, all: &[SeriesJudgement]) -> Result {
 
 fn told(estimate: Option<Estimate>) -> [String; 2] {
     match estimate {
-        Some(found) => [
-            format!("{:.4}", found.value),
-            format!("{:.4} to {:.4}", found.low, found.high),
-        ],
+        Some(found) => {
+            [format!("{:.4}", found.value), format!("{:.4} to {:.4}", found.low, found.high)]
+        }
         None => ["none".to_owned(), String::new()],
     }
 }
@@ -53,8 +52,7 @@ pub(super) fn trading(page: &mut String, report: &TradeReport) -> Result {
         (value, ..) => or_none(value),
     };
     let sample_s = trimmed(found.sample_ns as f64 / 1e9);
-    let [mean_held, most_held] =
-        [found.inventory.mean, Some(found.inventory.max_abs)].map(or_none);
+    let [mean_held, most_held] = [found.inventory.mean, Some(found.inventory.max_abs)].map(or_none);
     let mut rows = vec![
         ("profit after fees".to_owned(), trimmed(found.pnl.total)),
         ("of the spread".to_owned(), trimmed(found.pnl.spread)),
