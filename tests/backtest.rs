@@ -103,3 +103,62 @@ fn what_cannot_be_is_refused_with_a_cure() {
         assert!(words.contains(says), "{args:?}: {words}");
     }
 }
+
+#[test]
+fn trades_the_signals_the_same_way_twice_and_draws_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let trade = |name: &str| {
+        let page = folder.path().join(format!("{name}.html"));
+        let html = ["--html", page.to_str().unwrap()];
+        let flags = ["--policies", "taker,maker", "--order-latency", "5ms", "--queue", "power:3"];
+        let (found, words) = judged(folder.path(), name, &[&flags[..], &html].concat());
+        (found, fs::read_to_string(page).unwrap(), words)
+    };
+    let (one, page, words) = trade("one");
+    let (two, page_two, _) = trade("two");
+    assert_eq!(without_latency(&one), without_latency(&two));
+    let before_latency = |page: &str| page.split_once("id=latency").unwrap().0.to_owned();
+    assert_eq!(before_latency(&page), before_latency(&page_two));
+    assert!(!page.contains("http://www.w3.org/1999/xlink") && !page.contains("src="), "no network");
+    for title in ["Price and signals", "Decay", "Deciles", "Calibration", "Traded: maker"] {
+        assert!(page.contains(title), "{title}");
+    }
+    assert!(words.contains("BTCUSDT, taker: profit"), "{words}");
+
+    let found: Value = sonic_rs::from_str(&one).unwrap();
+    let trading = found["trading"].as_array().unwrap();
+    assert_eq!(trading.len(), 2);
+    for traded in trading.iter() {
+        let report = &traded["report"];
+        let figure = |name: &str| report["summary"]["pnl"][name].as_f64().unwrap();
+        let parts = figure("spread") + figure("inventory") - figure("fees");
+        assert!((figure("total") - parts).abs() < 1e-9);
+        let fills = report["fills"].as_array().unwrap();
+        assert!(!fills.is_empty(), "{}", traded["policy"]);
+        let fees: f64 = fills.iter().map(|fill| fill["fee"].as_f64().unwrap()).sum();
+        assert!((fees - figure("fees")).abs() < 1e-9);
+        let orders = report["orders"].as_array().unwrap();
+        for fill in fills.iter() {
+            let order = &orders[fill["order"].as_u64().unwrap() as usize];
+            assert!(order["arrives_at_ns"].as_u64() <= fill["at_ns"].as_u64());
+            let flight_ns =
+                order["arrives_at_ns"].as_u64().unwrap() - order["sent_at_ns"].as_u64().unwrap();
+            assert_eq!(flight_ns, 5_000_000);
+        }
+    }
+}
+
+#[test]
+fn trading_that_cannot_be_is_refused() {
+    for (args, says) in [
+        (&["--policies", "scalper"][..], "scalper"),
+        (&["--policies", "taker", "--queue", "fifo"], "risk-averse"),
+        (&["--policies", "taker", "--queue", "power:-1"], "queue"),
+        (&["--policies", "taker", "--maker-fee-bps", "1"], "together"),
+        (&["--policies", "taker", "--order-lots", "0"], "order_lots"),
+        (&["--policies", "maker", "--lot", "0.00000001"], "--lot"),
+    ] {
+        let (_, words) = tickhawk_ends(2, &[&["backtest"], args].concat());
+        assert!(words.contains(says), "{args:?}: {words}");
+    }
+}

@@ -50,7 +50,8 @@ pub struct Page<'a> {
 pub struct PageError(String);
 
 impl Page<'_> {
-    /// The page. The same input gives the same bytes.
+    /// The page. The same input gives the same bytes, up to `id=latency`, behind which times are that
+    /// were measured.
     ///
     /// # Errors
     /// If a plot cannot be drawn, which takes figures that are not numbers.
@@ -72,8 +73,10 @@ impl Page<'_> {
             let tape = self.tape.instruments.iter().find(|tape| tape.symbol == found.symbol);
             self.instrument(&mut page, found, tape)?;
         }
-        self.stages(&mut page)?;
         tables::facts(&mut page, &self.judgement.judged_by, self.facts)?;
+        // Measured, so that it comes last and differs from run to run.
+        writeln!(page, "<h2 id=latency>Latency of this run</h2>")?;
+        self.stages(&mut page)?;
         page.push_str("</main></body></html>\n");
         Ok(page)
     }

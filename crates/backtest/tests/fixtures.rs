@@ -17,11 +17,14 @@ use tickhawk_signal::{Decision, Tier};
 /// How close: the sums are of some hundred terms, in another order.
 const NEAR: f64 = 1e-9;
 
+/// Quote, segment, score, probabilities, yardstick, and the decisions of both.
+type FixtureRow = (u32, u32, f32, [f32; 3], Option<f32>, i8, i8);
+
 #[derive(Deserialize)]
 struct Fixture {
     quotes: Vec<(u64, i64, i64, i64, i64)>,
     segments: Vec<(u32, u32, u64, Break)>,
-    rows: Vec<(u32, u32, f32, [f32; 3], Option<f32>, i8, i8)>,
+    rows: Vec<FixtureRow>,
     table: [[Option<f64>; IMBALANCE_BUCKETS]; SPREADS],
     tick: i64,
     horizons: Vec<String>,
