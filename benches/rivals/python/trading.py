@@ -361,6 +361,7 @@ def ours(recording, binary, events, case, folder):
         "limits": {"position_lots": case["most_lots"], "loss": None},
         "through_ticks": case["through"],
         "queue": QUEUES[case["queue"]][0],
+        "queue_bounds": case["bounds"],
         "maker_fills": "whole",
         "fees": {"maker_e8": MAKER_E8, "taker_e8": TAKER_E8},
         "latency": {
@@ -399,19 +400,20 @@ def compare(report, orders, fills, times, curve, end):
     ]
     their_fills = [tuple(int(x) for x in row[1:5]) for row in fills if row[5] < end]
     same_fills = len(set(my_fills) & set(their_fills))
-    differences = []
+    differences, pair = [], None
     for point in report["equity"]:
         at = point["at_ns"] + FEED
         place = np.searchsorted(times, at, side="right") - 1
         if 0 <= place and at < end:
-            differences.append(abs(point["equity"] - curve[place]))
+            pair = (point["equity"], float(curve[place]))
+            differences.append(abs(pair[0] - pair[1]))
     first = next((pair for pair in zip(mine, their) if pair[0] != pair[1]), None)
     return {
         "orders": [len(mine), len(their), same_orders],
         "fills": [len(my_fills), len(their_fills), same_fills],
         "points": len(differences),
         "equity_difference": max(differences, default=0.0),
-        "equity": [report["equity"][-1]["equity"], float(curve[-1])],
+        "last_equity": pair,
         "first_order_that_differs": first,
     }
 
@@ -429,11 +431,16 @@ def main():
     counts = {kind: sum(event[0] == kind for event in recording.events) for kind in ("diff", "trade")}
     print(f"{counts['diff']} diffs, {counts['trade']} trades, {len(signals)} changes of the signal")
     base = {"order_lots": 1, "most_lots": 1, "skew": 0, "through": 0, "queue": "risk_averse"}
+    base |= {"bounds": "hftbacktest"}
     cases = [base | {"policy": "taker"}]
     cases += [base | {"policy": "taker", "most_lots": 5, "through": 2}]
     for queue in QUEUES:
         cases += [base | {"policy": "maker", "queue": queue, "order_lots": 20, "most_lots": 100}]
     cases += [base | {"policy": "maker", "queue": "log", "skew": 3, "most_lots": 10}]
+    # Tickhawk keeps what is ahead of an order from falling below nothing: these may differ.
+    for queue in QUEUES:
+        case = {"policy": "maker", "queue": queue, "order_lots": 20, "most_lots": 100}
+        cases += [base | case | {"bounds": "kept"}]
     agrees = True
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -447,7 +454,8 @@ def main():
             )
             print(json.dumps(case | result))
             same = [part[0] == part[1] == part[2] for part in (result["orders"], result["fills"])]
-            agrees &= all(same) and result["equity_difference"] < 1e-6
+            if case["bounds"] == "hftbacktest":
+                agrees &= all(same) and result["equity_difference"] < 1e-6
     raise SystemExit(0 if agrees else "some differ")
 
 

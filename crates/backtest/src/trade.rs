@@ -79,7 +79,7 @@ pub use latency::{LATENCY_NS_MAX, LatencyBin, LatencyModel, LatencyRow};
 pub use order::{
     Fill, FillReason, Liquidity, OrderEnd, OrderPurpose, OrderRecord, OrderSide, TimeInForce,
 };
-pub use queue::{QueueModel, QueuePosition};
+pub use queue::{QueueBounds, QueueModel, QueuePosition};
 pub use report::TradeReport;
 pub use simulation::TradeSimulation;
 pub use statistics::{mean, sharpe, sortino};

@@ -1,6 +1,6 @@
 //! How to trade.
 
-use super::{Bootstrap, Fees, Instrument, LatencyModel, QueueModel, TradeError};
+use super::{Bootstrap, Fees, Instrument, LatencyModel, QueueBounds, QueueModel, TradeError};
 use serde::{Deserialize, Serialize};
 
 /// All that a simulation hangs on beside its events.
@@ -18,6 +18,8 @@ pub struct TradeConfig {
     pub through_ticks: u32,
     /// How places in queues are estimated.
     pub queue: QueueModel,
+    /// Whether those may come to less than nothing.
+    pub queue_bounds: QueueBounds,
     /// Whether resting orders are filled in parts.
     pub maker_fills: MakerFills,
     /// What the venue takes.
@@ -119,6 +121,7 @@ impl Default for TradeConfig {
             limits: Limits { position_lots: 1, loss: None },
             through_ticks: 0,
             queue: QueueModel::default(),
+            queue_bounds: QueueBounds::default(),
             maker_fills: MakerFills::default(),
             fees: Fees::default(),
             latency: Latencies {

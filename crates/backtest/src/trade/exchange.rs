@@ -1,13 +1,13 @@
 //! The exchange: the recorded book, and the orders that rest beside it.
 
 use super::{
+    TradeConfig,
     config::MakerFills,
     depth::{BadLevels, Depth, Touch},
-    instrument::Instrument,
     order::{
         Execution, FillReason, Liquidity, Order, OrderEnd, OrderSide, Outcome, Request, TimeInForce,
     },
-    queue::{QueueModel, QueuePosition},
+    queue::{QueueBounds, QueueModel, QueuePosition},
 };
 use tickhawk_market::{Level, Side};
 
@@ -21,6 +21,7 @@ pub(crate) struct Exchange {
     /// By arrival; a policy has at most one a side.
     resting: Vec<Resting>,
     model: QueueModel,
+    bounds: QueueBounds,
     fills: MakerFills,
     lot: i64,
     /// One quantity unit in the base asset.
@@ -35,21 +36,18 @@ struct Resting {
 }
 
 impl Exchange {
-    pub(crate) fn new(
-        instrument: &Instrument,
-        model: QueueModel,
-        fills: MakerFills,
-        levels_max: usize,
-    ) -> Self {
+    /// Of a validated config.
+    pub(crate) fn new(config: &TradeConfig) -> Self {
         Self {
-            depth: Depth::new(levels_max),
-            spare: Depth::new(levels_max),
+            depth: Depth::new(config.depth_levels),
+            spare: Depth::new(config.depth_levels),
             touch: None,
             resting: Vec::new(),
-            model,
-            fills,
-            lot: instrument.lot_units,
-            unit: instrument.qty(1),
+            model: config.queue,
+            bounds: config.queue_bounds,
+            fills: config.maker_fills,
+            lot: config.instrument.lot_units,
+            unit: config.instrument.qty(1),
         }
     }
 
@@ -72,13 +70,13 @@ impl Exchange {
         let Some(touch) = self.spare.touch() else { return Ok(false) };
         core::mem::swap(&mut self.depth, &mut self.spare);
         let was_whole = self.touch.replace(touch).is_some();
-        let Self { depth, spare, resting, model, unit, .. } = self;
+        let Self { depth, spare, resting, .. } = self;
         let before = was_whole.then_some(&*spare);
         resting.retain_mut(|resting| {
             let Order { side, price, .. } = resting.order;
             if let Some(after) = depth.qty_at(side, price) {
                 let before = before.and_then(|before| before.qty_at(side, price));
-                resting.queue.level(model, before, after, *unit);
+                resting.queue.level(before, after);
             }
             let is_reached = side.reaches(price, touch.other(side));
             if is_reached {
@@ -161,7 +159,8 @@ impl Exchange {
                 out.push(ended(OrderEnd::WouldTake));
             }
             TimeInForce::PostOnly => {
-                let queue = QueuePosition::join(self.depth.qty_at(side, price));
+                let ahead = self.depth.qty_at(side, price);
+                let queue = QueuePosition::join(self.model, self.bounds, ahead, self.unit);
                 self.resting.push(Resting { order, left: qty, queue });
                 out.push(Outcome { order, fill: None, end: None });
             }

@@ -63,12 +63,7 @@ impl TradeSimulation {
         let latency = |model, stream| Latency::new(model, config.seed, stream);
         Ok(Self {
             factors: (1, 1),
-            exchange: Exchange::new(
-                &config.instrument,
-                config.queue,
-                config.maker_fills,
-                config.depth_levels,
-            ),
+            exchange: Exchange::new(&config),
             account: Account::default(),
             desk: Desk::new(&config),
             feed: latency(&config.latency.feed, 0),
