@@ -27,8 +27,8 @@ pub use classes::{
 };
 pub use conduct::{Conduct, LagRow};
 pub use correlation::{
-    Estimate, Overlap, average_ranks, bandwidth, bartlett_sum, difference, estimate, mean_of,
-    standardised,
+    Estimate, Overlap, ROWS_MIN, Z_95, average_ranks, bandwidth, bartlett_sum, difference,
+    estimate, mean_of, standardised,
 };
 pub use delay::{DelayRow, Delayed, DistributionError, LatencyDistribution, delays};
 pub use groups::{DecileRow, GroupRow, VolatilityRow, deciles};
