@@ -144,6 +144,18 @@ fn queues_are_waited_for() {
     // ln 8 / (ln 8 + ln 7) = 0.517: 2.9 of the front. ln 8 / ln 14 = 0.788: 1.3 of the front.
     assert_eq!(of(QueueModel::Log), [(99, 2, Queue)]);
     assert_eq!(of(QueueModel::Log2), []);
+
+    // A message of other levels between a trade and the fall that shows it: nothing was cancelled, and
+    // 6 are ahead still.
+    let then = [
+        (10, sold(99, 4)),
+        (20, book(&[(99, 10)], &[(101, 9)])),
+        (30, book(&[(99, 6)], &[(101, 9)])),
+        (40, sold(99, 6)),
+    ];
+    for queue in [QueueModel::Log, QueueModel::Power2 { n: 3.0 }] {
+        assert_eq!(fills(&quoting(TradeConfig { queue, ..maker(2, 5) }, &then)), []);
+    }
 }
 
 #[test]

@@ -76,7 +76,10 @@ impl Exchange {
             let Order { side, price, .. } = resting.order;
             if let Some(after) = depth.qty_at(side, price) {
                 let before = before.and_then(|before| before.qty_at(side, price));
-                resting.queue.level(before, after);
+                // A level that stays is no news: what traded there is still to be seen in it.
+                if before != Some(after) {
+                    resting.queue.level(before, after);
+                }
             }
             let is_reached = side.reaches(price, touch.other(side));
             if is_reached {
