@@ -105,8 +105,8 @@ impl Page<'_> {
                 let told = "Mean return in basis points by tenths of the signal, the lowest first.";
                 section(page, &title, told, deciles(at)?)?;
                 let title = format!("Calibration of {name}, {horizon} ahead");
-                let told = "How often a class came, by how probable it was said to be. On the dashes \
-                            both are the same.";
+                let told = "How often a class came, by how probable it was said to be. On the grey \
+                            line both are the same.";
                 section(page, &title, told, calibration(at)?)?;
                 let title = format!("What latency costs {name}");
                 let told = "The same signals with labels that begin later.";

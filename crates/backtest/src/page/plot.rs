@@ -80,7 +80,12 @@ pub(super) fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>
             .y_labels(6)
             .x_desc(axes.x)
             .y_desc(axes.y)
-            .x_label_formatter(&|x| (axes.x_label)(if axes.is_log { 10f64.powf(*x) } else { *x }))
+            .x_label_formatter(&|x| match axes.is_log {
+                // Powers of ten, and nothing between them.
+                true if (x - x.round()).abs() < 1e-6 => (axes.x_label)(10f64.powf(x.round())),
+                true => String::new(),
+                false => (axes.x_label)(*x),
+            })
             .y_label_formatter(&|y| (axes.y_label)(*y))
             .draw()?;
         for line in lines.iter().filter(|line| !line.points.is_empty()) {
