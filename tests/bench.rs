@@ -220,7 +220,11 @@ fn the_loopback_has_a_row_for_each_client_and_leaves_no_server() {
         assert!(row(format!("loopback/{rate}-per-s-to-frame/bare-socket")) > 0);
     }
     let buffers: Vec<u64> = report.loopbacks.iter().map(|one| one.read_buffer_bytes).collect();
-    assert_eq!(buffers[buffers.len() - 2..], [4 << 10, 64 << 10]);
+    assert_eq!(buffers[buffers.len() - 3..], [4 << 10, 64 << 10, 16 << 10]);
+    let encrypted = report.loopbacks.last().unwrap();
+    assert_eq!((&encrypted.case[..], encrypted.messages), ("2000-per-s/busy-poll-tls", 1_000));
+    assert!(encrypted.signals > 0);
+    assert!(report.rows.iter().any(|row| row.name == "loopback/2000-per-s/busy-poll-tls"));
 }
 
 /// Where a host has the cores, the two steps of a client of the loopback have a thread each; and
