@@ -133,7 +133,7 @@ impl Page<'_> {
             })
             .collect();
         if parts.is_empty() {
-            return Ok(());
+            return Ok(writeln!(page, "<p>No signal was made.</p>")?);
         }
         let told = "The p50 of each stage of this run, one behind the other.";
         section(page, "Where the time goes", told, waterfall(&parts)?)?;

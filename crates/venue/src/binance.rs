@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use tickhawk_market::{BookKind, ConnectionId, InstrumentId, Request, Side, StaleCause};
 
 /// The Binance protocols.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Binance {
     futures: bool,
     feeds: Vec<Feed>,
@@ -52,13 +52,7 @@ impl Binance {
     }
 
     fn new(futures: bool) -> Self {
-        Self {
-            futures,
-            feeds: Vec::new(),
-            last_seen: Vec::new(),
-            unclaimed: None,
-            heads: Heads::default(),
-        }
+        Self { futures, ..Self::default() }
     }
 
     fn message(

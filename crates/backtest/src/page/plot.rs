@@ -131,9 +131,11 @@ fn draw(
             chart.draw_series(places.iter().map(down))?
         }
     };
-    drawn
-        .label(line.name)
-        .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
+    if !line.name.is_empty() {
+        drawn
+            .label(line.name)
+            .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
+    }
     if line.shape == Shape::Dotted {
         chart.draw_series(places.iter().map(|at| Circle::new(*at, 3, colour.filled())))?;
         let bars = line.points.iter().filter_map(|point| {
