@@ -205,7 +205,9 @@ mod tests {
             return None;
         }
         let nanos = number(fraction)? * 10u64.pow(9 - fraction.len() as u32);
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u64| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
         let days_of = |year: u64, month: u64| match month {
             2 => 28 + u64::from(is_leap(year)),
             4 | 6 | 9 | 11 => 30,
