@@ -126,6 +126,9 @@ proptest! {
         let differs_ns = future.first().map_or(u64::MAX, |(at_ns, _)| *at_ns).min(last_ns + 1_000);
         let upto_ns = differs_ns.saturating_sub(longest(&config.latency.feed) + 1);
         let [one, two] = [&events, &changed].map(|events| play(&config, events));
+        // Nothing is done once a recording has ended.
+        let ended_ns = |report: &TradeReport| report.summary.ended_at_ns.unwrap_or(0);
+        let upto_ns = upto_ns.min(ended_ns(&one)).min(ended_ns(&two));
         let sent = |report: &TradeReport| -> Vec<OrderRecord> {
             let before = report.orders.iter().filter(|order| order.sent_at_ns <= upto_ns);
             let known = |order: &OrderRecord| OrderRecord {
