@@ -37,7 +37,7 @@ pub enum Command {
     /// --model models/mlp/1/model.onnx --signals signals.jsonl
     Replay(ReplayArgs),
     /// Judge a model's signals on a recording: what they foretold of prices at several horizons, with
-    /// intervals, beside one feature alone, and what latency takes of it.
+    /// intervals, beside one feature alone, what latency takes of it, and what trading would have made.
     ///
     /// Example: tickhawk backtest btcusdt_20240718.gz btcusdt_20240719.gz --venue binance-futures
     /// --from 2024-07-19T00:02:36Z --json judged.json
