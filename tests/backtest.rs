@@ -55,6 +55,21 @@ fn judges_the_signals_of_replay_the_same_way_twice() {
     }
 }
 
+/// The figures of the bundled recording, to every digit that is told: kernels give the same bits on
+/// every processor, and statistics are summed in one order. What differs here and is right is made
+/// the golden anew from the command's words but for their first line, which names the processor's
+/// vectors.
+#[test]
+fn the_bundled_recording_is_judged_as_ever() {
+    let (_, words) = tickhawk_ends(0, &["backtest", "--policies", "taker,maker"]);
+    let (_, words) = words.split_once('\n').unwrap();
+    let golden = fs::read_to_string("tests/golden/backtest.txt").unwrap();
+    for (number, (found, expected)) in (1..).zip(words.lines().zip(golden.lines())) {
+        assert_eq!(found, expected, "line {number} of tests/golden/backtest.txt");
+    }
+    assert_eq!(words, golden);
+}
+
 #[test]
 fn nothing_depends_on_what_comes_after() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,6 +172,8 @@ fn trading_that_cannot_be_is_refused() {
         (&["--policies", "taker", "--maker-fee-bps", "1"], "together"),
         (&["--policies", "taker", "--order-lots", "0"], "order_lots"),
         (&["--policies", "maker", "--lot", "0.00000001"], "--lot"),
+        (&["--policies", "maker", "--order-latency", "README.md"], "ends in .csv"),
+        (&["--policies", "maker", "--feed-latency", "none.csv"], "reading `none.csv`"),
     ] {
         let (_, words) = tickhawk_ends(2, &[&["backtest"], args].concat());
         assert!(words.contains(says), "{args:?}: {words}");

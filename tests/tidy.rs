@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What each crate may depend on among ours: always something before it on the data path.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("market", &[]),
     ("latency", &["market"]),
     ("capture", &["market"]),
@@ -32,7 +32,8 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "signal",
         ],
     ),
-    ("backtest", &["market", "book", "feature", "signal", "engine", "venue", "latency"]),
+    ("page", &[]),
+    ("backtest", &["market", "book", "feature", "signal", "engine", "venue", "latency", "page"]),
     ("feed", &["market", "venue"]),
     ("simulator", &["market"]),
     (
@@ -50,6 +51,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "signal",
             "engine",
             "feed",
+            "page",
         ],
     ),
 ];
@@ -200,7 +202,7 @@ fn every_output_key_is_documented() {
     let outputs = read(&root().join("docs/outputs.md"));
     let sources = [
         "crates/backtest/src/judge.rs",
-        "crates/backtest/src/judge/chance.rs",
+        "crates/backtest/src/judge/shuffled.rs",
         "crates/backtest/src/judge/classes.rs",
         "crates/backtest/src/judge/conduct.rs",
         "crates/backtest/src/judge/correlation.rs",

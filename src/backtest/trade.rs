@@ -1,9 +1,9 @@
 //! Trading the signals of a run, by the policies that were asked for.
 
-use crate::cli::backtest::{PolicyName, TradeArgs};
+use crate::cli::backtest::{LatencyOf, PolicyName, TradeArgs};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use std::{fs, time::Duration};
+use std::fs;
 use tickhawk_backtest::{
     tape::InstrumentTape,
     trade::{
@@ -63,7 +63,9 @@ impl Trader {
         seed: u64,
         instruments: &[InstrumentTape],
     ) -> Result<Self> {
-        let latencies = latencies(args)?;
+        let order = latency(&args.order_latency)?;
+        let feed = latency(&args.feed_latency)?;
+        let latencies = Latencies { feed, entry: order.clone(), response: order };
         let fees = fees(args, venue)?;
         let mut desks = Vec::new();
         for (index, tape) in instruments.iter().enumerate() {
@@ -202,20 +204,18 @@ fn policy_config(args: &TradeArgs, policy: PolicyName) -> PolicyConfig {
     }
 }
 
-fn latencies(args: &TradeArgs) -> Result<Latencies> {
-    let constant = |time: Duration| {
-        let latency_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        LatencyModel::Constant { latency_ns }
-    };
-    let order = match &args.order_latency_from {
-        None => constant(args.order_latency),
-        Some(path) => {
+fn latency(of: &LatencyOf) -> Result<LatencyModel> {
+    match of {
+        LatencyOf::Constant(time) => {
+            let latency_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            Ok(LatencyModel::Constant { latency_ns })
+        }
+        LatencyOf::File(path) => {
             let text = fs::read_to_string(path)
                 .with_context(|| format!("reading `{}`", path.display()))?;
-            LatencyModel::parse_table(&text).with_context(|| format!("`{}`", path.display()))?
+            LatencyModel::parse(&text).with_context(|| format!("`{}`", path.display()))
         }
-    };
-    Ok(Latencies { feed: constant(args.feed_latency), entry: order.clone(), response: order })
+    }
 }
 
 /// Those of the flags, else those known of the venue.

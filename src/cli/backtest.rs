@@ -6,7 +6,7 @@ use super::{
 };
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use tickhawk_backtest::{judge::Horizon, trade::QueueModel};
 use tickhawk_market::{Decimal, UnixNanos};
 
@@ -113,6 +113,25 @@ impl fmt::Display for PolicyName {
     }
 }
 
+/// A latency, or where it was measured.
+#[derive(Clone, Debug)]
+pub enum LatencyOf {
+    Constant(Duration),
+    File(PathBuf),
+}
+
+impl FromStr for LatencyOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match parse_duration(text) {
+            Ok(latency) => Ok(Self::Constant(latency)),
+            Err(_) if text.ends_with(".csv") => Ok(Self::File(text.into())),
+            Err(error) => Err(format!("{error}, or a file that ends in .csv")),
+        }
+    }
+}
+
 /// How signals are traded.
 #[derive(Debug, Args)]
 pub struct TradeArgs {
@@ -138,16 +157,14 @@ pub struct TradeArgs {
     /// power3:N, log or log2.
     #[arg(long, value_name = "MODEL", default_value = "risk-averse", value_parser = parse_queue)]
     pub queue: QueueModel,
-    /// How long an order takes to the exchange, and its answer back. A signal is late by
-    /// `--latency` before.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
-    pub order_latency: Duration,
-    /// The same from lines of `time_ns,latency_ns`.
-    #[arg(long, value_name = "F.csv", conflicts_with = "order_latency")]
-    pub order_latency_from: Option<PathBuf>,
-    /// How long ago what is received had happened at the exchange.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
-    pub feed_latency: Duration,
+    /// How long an order takes to the exchange, and its answer back: a time such as 5ms, or a file of
+    /// what was measured, of lines `time_ns,latency_ns` or, to draw from, `latency_ns,count`, under
+    /// that header. A signal is late by `--latency` before.
+    #[arg(long, value_name = "TIME|F.csv", default_value = "0s")]
+    pub order_latency: LatencyOf,
+    /// How long ago what is received had happened at the exchange: the same.
+    #[arg(long, value_name = "TIME|F.csv", default_value = "0s")]
+    pub feed_latency: LatencyOf,
     /// What a fill of a resting order costs, in basis points [default: as known of the venue].
     #[arg(long, value_name = "BPS", allow_negative_numbers = true)]
     pub maker_fee_bps: Option<f64>,

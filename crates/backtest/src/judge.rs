@@ -8,7 +8,6 @@
 //! The model's score and a yardstick, a feature of the same frames, are judged alike. Correlations
 //! are within one instrument: no two instruments' rows are mixed.
 
-mod chance;
 mod classes;
 mod conduct;
 mod correlation;
@@ -18,9 +17,9 @@ mod horizon;
 mod label;
 mod options;
 mod series;
+mod shuffled;
 mod text;
 
-pub use chance::ChanceRow;
 pub use classes::{
     Calibration, CalibrationBin, CalibrationClass, ClassReport, ClassRow, HitRow, calibration,
     classified,
@@ -36,6 +35,7 @@ pub use horizon::{HORIZON_MAX_EVENTS, HORIZON_MAX_NS, Horizon, HorizonError, tim
 pub use label::{LabelCounts, Labels, Missing};
 pub use options::{JudgeError, JudgeOptions, JudgedBy, LATENCY_MAX_NS};
 pub use series::{DecayRow, HorizonJudgement, SeriesJudgement};
+pub use shuffled::ChanceRow;
 
 use crate::tape::{Break, InstrumentTape, Tape};
 use serde::{Deserialize, Serialize};

@@ -11,6 +11,7 @@
 //! book was known to be, or drop a row without counting it.
 #![forbid(unsafe_code)]
 
+mod chance;
 pub mod judge;
 pub mod lookahead;
 pub mod page;

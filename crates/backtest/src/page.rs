@@ -1,6 +1,5 @@
 //! All of a back-test on one page that needs nothing else: plots as SVG, tables, both themes.
 
-mod plot;
 mod tables;
 
 use crate::{
@@ -8,9 +7,15 @@ use crate::{
     tape::{InstrumentTape, PriceKind, Tape},
     trade::{EquityPoint, TradeReport},
 };
-use plot::{Axes, COLOURS, DrawError, Line, Point, Shape, bars, plot, waterfall};
 use std::fmt::Write;
 use tickhawk_latency::{Stage, StageReport};
+use tickhawk_page::{
+    END, escaped, head, nanoseconds,
+    plot::{
+        self, Axes, COLOURS, DrawError, GREY, Line, Point, RGBColor, Shape, bars, plot, waterfall,
+    },
+    trimmed,
+};
 use tickhawk_signal::Decision;
 
 /// Points of a line that are drawn: twice as many as a plot has pixels across.
@@ -44,23 +49,14 @@ pub struct Page<'a> {
     pub latency: &'a [StageReport],
 }
 
-/// A page that cannot be drawn.
-#[derive(Debug, thiserror::Error)]
-#[error("drawing a plot: {0}")]
-pub struct PageError(String);
-
 impl Page<'_> {
     /// The page. The same input gives the same bytes, up to `id=latency`, behind which times are that
     /// were measured.
     ///
     /// # Errors
     /// If a plot cannot be drawn, which takes figures that are not numbers.
-    pub fn html(&self) -> Result<String, PageError> {
-        self.write().map_err(|error| PageError(error.to_string()))
-    }
-
-    fn write(&self) -> Result<String, DrawError> {
-        let mut page = String::from(HEAD);
+    pub fn html(&self) -> Result<String, DrawError> {
+        let mut page = head("Tickhawk back-test");
         writeln!(page, "<h1>Tickhawk: a back-test</h1>")?;
         for warning in &self.judgement.warnings {
             writeln!(page, "<p class=note>{}</p>", escaped(warning))?;
@@ -77,7 +73,7 @@ impl Page<'_> {
         // Measured, so that it comes last and differs from run to run.
         writeln!(page, "<h2 id=latency>Latency of this run</h2>")?;
         self.stages(&mut page)?;
-        page.push_str("</main></body></html>\n");
+        page.push_str(END);
         Ok(page)
     }
 
@@ -127,10 +123,7 @@ impl Page<'_> {
     fn stages(&self, page: &mut String) -> Result<(), DrawError> {
         let stages = self.latency.iter().filter(|of| of.stage != Stage::Total);
         let parts: Vec<_> = stages
-            .filter_map(|of| {
-                let ns = of.percentiles?.p50_ns as f64;
-                Some((of.stage.name().to_owned(), ns, nanoseconds(ns)))
-            })
+            .filter_map(|of| Some((of.stage.name(), of.percentiles?.p50_ns as f64)))
             .collect();
         if parts.is_empty() {
             return Ok(writeln!(page, "<p>No signal was made.</p>")?);
@@ -144,26 +137,16 @@ impl Page<'_> {
 
 /// Latency by one in so many, of the whole and of its two longest parts.
 fn percentiles(stages: &[StageReport]) -> Result<Option<String>, DrawError> {
-    let of_interest = [Stage::Frame, Stage::Score, Stage::Total];
-    let line = |stage: Stage, colour| {
+    let curve = |stage: Stage| {
         let found = stages.iter().find(|of| of.stage == stage)?.percentiles?;
         let ns = [found.p50_ns, found.p90_ns, found.p99_ns, found.p99_9_ns, found.p99_99_ns];
-        let points = [2.0, 10.0, 100.0, 1_000.0, 10_000.0].into_iter().zip(ns);
-        let points =
-            points.map(|(x, ns)| Point { x, y: (ns.max(1) as f64).log10(), interval: None });
-        Some(Line { name: stage.name(), points: points.collect(), shape: Shape::Dotted, colour })
+        let one_in = [2.0, 10.0, 100.0, 1_000.0, 10_000.0];
+        Some((stage.name(), one_in.into_iter().zip(ns).collect::<Vec<_>>()))
     };
-    let lines = of_interest.into_iter().zip(COLOURS);
-    let lines: Vec<_> = lines.filter_map(|(stage, colour)| line(stage, colour)).collect();
-    let axes = Axes {
-        x: "percentile",
-        y: "latency",
-        x_label: &|one_in| format!("{} %", trimmed(100.0 - 100.0 / one_in)),
-        y_label: &|log| nanoseconds(10f64.powf(log)),
-        is_log: true,
-        from_zero: false,
-    };
-    plot(&lines, &axes)
+    let curves = [Stage::Frame, Stage::Score, Stage::Total].into_iter().filter_map(curve);
+    let curves: Vec<_> = curves.collect();
+    let curves: Vec<_> = curves.iter().map(|(name, points)| (*name, &points[..])).collect();
+    plot::percentiles(&curves)
 }
 
 /// The main horizon in the middle.
@@ -178,9 +161,7 @@ fn section(
     svg: Option<String>,
 ) -> Result<(), DrawError> {
     // What has nothing to show is not shown.
-    let Some(svg) = svg else { return Ok(()) };
-    let title = escaped(title);
-    Ok(writeln!(page, "<h3>{title}</h3><p>{told}</p><div class=wide>{svg}</div>")?)
+    svg.map_or(Ok(()), |svg| Ok(tickhawk_page::section(page, 3, title, told, &svg)?))
 }
 
 fn price(tape: &InstrumentTape) -> Result<Option<String>, DrawError> {
@@ -234,7 +215,7 @@ fn decay(all: &[SeriesJudgement]) -> Result<Option<String>, DrawError> {
         Horizon::Time(ns) => Some(ns as f64 / 1e9),
         Horizon::Events(_) => None,
     };
-    let line = |(series, colour): (&SeriesJudgement, &plotters::style::RGBColor)| {
+    let line = |(series, colour): (&SeriesJudgement, &RGBColor)| {
         let rows = series.decay.iter().filter(|row| row.price == PriceKind::Mid);
         let points = rows.filter_map(|row| {
             let ic = row.ic?;
@@ -275,9 +256,8 @@ fn deciles(at: &HorizonJudgement) -> Result<Option<String>, DrawError> {
 fn calibration(at: &HorizonJudgement) -> Result<Option<String>, DrawError> {
     let Some(found) = &at.calibration else { return Ok(None) };
     let even = [0.0, 1.0].map(|x| Point { x, y: x, interval: None });
-    let grey = plotters::style::RGBColor(128, 128, 128);
     let mut lines =
-        vec![Line { name: "as said", points: even.to_vec(), shape: Shape::Joined, colour: grey }];
+        vec![Line { name: "as said", points: even.to_vec(), shape: Shape::Joined, colour: GREY }];
     for (class, colour) in found.classes.iter().zip(&COLOURS) {
         let points = class.bins.iter().filter_map(|bin| {
             Some(Point { x: bin.mean_probability?, y: bin.share?, interval: None })
@@ -379,39 +359,3 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
     });
     kept.collect()
 }
-
-/// A number without more digits than it needs.
-fn trimmed(value: f64) -> String {
-    let decimals = match value.abs() {
-        size if size >= 1_000.0 => 1,
-        size if size >= 1.0 => 2,
-        size if size >= 0.01 || size == 0.0 => 3,
-        _ => 6,
-    };
-    let text = format!("{value:.decimals$}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
-fn nanoseconds(ns: f64) -> String {
-    match ns {
-        ns if ns >= 0.9995e9 => format!("{} s", trimmed(ns / 1e9)),
-        ns if ns >= 0.9995e6 => format!("{} ms", trimmed(ns / 1e6)),
-        ns if ns >= 0.9995e3 => format!("{} µs", trimmed(ns / 1e3)),
-        ns => format!("{} ns", trimmed(ns)),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8>\
-<meta name=viewport content=\"width=device-width, initial-scale=1\"><title>Tickhawk back-test</title>\
-<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0}\
-main{max-width:60rem;margin:auto;padding:1rem}table{border-collapse:collapse;font-size:.85rem}\
-td,th{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #8885}\
-.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.wide{overflow-x:auto}\
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{opacity:.7}\
-dd{margin:0;overflow-wrap:anywhere}.note{border-left:3px solid #d65a28;padding-left:.6rem}\
-svg{max-width:none}h2{border-top:1px solid #8885;padding-top:1rem}</style></head><body><main>";

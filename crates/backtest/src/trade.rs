@@ -50,7 +50,6 @@
 
 mod account;
 mod bootstrap;
-mod chance;
 mod config;
 mod curve;
 mod depth;
@@ -67,7 +66,7 @@ mod simulation;
 mod statistics;
 mod summary;
 
-pub use bootstrap::{Bootstrap, Estimate};
+pub use bootstrap::{Bootstrap, Resampled};
 pub use config::{
     Latencies, Limits, MakerConfig, MakerFills, PolicyConfig, TakerConfig, TradeConfig,
 };

@@ -306,7 +306,8 @@ fn a_price_out_of_sight_is_not_filled_by_its_trades() {
 fn orders_do_not_overtake() {
     // The way to the exchange takes nothing, then 100, then 1: the cancel of the ask, sent later, is
     // there no earlier than that of the bid.
-    let entry = LatencyModel::parse_table("0,0\n55,0\n56,100\n60,100\n61,1\n").unwrap();
+    let entry =
+        LatencyModel::parse("time_ns,latency_ns\n0,0\n55,0\n56,100\n60,100\n61,1\n").unwrap();
     let config = TradeConfig { latency: Latencies { entry, ..latencies(0, 0, 0) }, ..maker(1, 1) };
     let report = play(
         &config,
@@ -345,7 +346,7 @@ fn an_empty_run_is_a_report() {
     );
     assert_eq!((bare.summary.books, bare.summary.books_not_whole), (2, 2));
     assert_eq!(bare.summary.pnl, Pnl::default());
-    assert_eq!(bare.summary.sharpe, Estimate::default());
+    assert_eq!(bare.summary.sharpe, Resampled::default());
     assert!(bare.orders.is_empty() && bare.equity.is_empty());
     assert!(sonic_rs::to_string(&bare).is_ok());
 }
@@ -379,7 +380,7 @@ fn a_losing_run_loses_in_every_figure() {
     let (buys, sells) = (6.0, 6.0);
     let known = near.fills as f64;
     assert!(known >= 10.0 && known <= buys + sells, "{near:?}");
-    assert_eq!((far.fills, far.mean_ticks), (0, Estimate::default()));
+    assert_eq!((far.fills, far.mean_ticks), (0, Resampled::default()));
     assert_eq!(report.fills[0].markouts_ticks, [Some(-10.5), None]);
     assert_eq!(report.equity.len(), 119);
     assert_eq!(report.summary.samples, 118);

@@ -16,10 +16,6 @@ pub trait Follower: MarketSink {
     fn scored(&mut self, frame: &FeatureFrame, scored: &Scored);
 }
 
-impl Follower for () {
-    fn scored(&mut self, _frame: &FeatureFrame, _scored: &Scored) {}
-}
-
 /// A listener and an observer, as one who follows.
 pub(crate) struct Heard<'a, L, O> {
     pub(crate) listener: &'a mut L,

@@ -58,20 +58,8 @@ impl Inline {
         listener: &mut impl Listener,
         observer: &mut impl Observer,
     ) -> Result<bool, S::Error> {
-        self.follow_source(source, &mut Heard { listener, observer })
-    }
-
-    /// As [`Inline::step_source`], and tells all of it.
-    ///
-    /// # Errors
-    /// If the source can give no record, but has not ended.
-    pub fn follow_source<S: Source>(
-        &mut self,
-        source: &mut S,
-        follower: &mut impl Follower,
-    ) -> Result<bool, S::Error> {
         let Some(record) = source.next_record()? else { return Ok(false) };
-        self.follow(&record, follower);
+        self.step(&record, listener, observer);
         source.stepped(&self.market, &mut self.wants);
         Ok(true)
     }

@@ -80,12 +80,6 @@ pub enum HarnessError {
         /// What was heard.
         what: String,
     },
-    /// The figures cannot be drawn.
-    #[error("drawing the report: {message}")]
-    Plot {
-        /// What the plots say.
-        message: String,
-    },
     /// Valgrind did not count to the end; without a cure of its own in the detail, take another version.
     #[error("callgrind: {detail}")]
     Callgrind {

@@ -1,9 +1,7 @@
 //! What is left of a signal by the time anyone can act on it.
 
-use super::{
-    chance::uniform,
-    correlation::{Estimate, Overlap, difference, estimate, standardised},
-};
+use super::correlation::{Estimate, Overlap, difference, estimate, standardised};
+use crate::chance::uniform;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};

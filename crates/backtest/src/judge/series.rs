@@ -3,14 +3,16 @@
 use super::{
     Calibration, ChanceRow, ClassReport, Conduct, DecileRow, DelayRow, Estimate, GroupRow, HitRow,
     Horizon, JudgeOptions, LabelCounts, Labels, VolatilityRow,
-    chance::random,
     classes::{calibration, class_of, classified, hits, most_likely},
     correlation::{Overlap, bandwidth},
     delay::{Delayed, delays},
     groups::{Regime, correlations, deciles, grouped, hour_of, past_volatility, regimes},
     time_text,
 };
-use crate::tape::{InstrumentTape, Micro, PriceKind};
+use crate::{
+    chance::random,
+    tape::{InstrumentTape, Micro, PriceKind},
+};
 use serde::{Deserialize, Serialize};
 use tickhawk_signal::Decision;
 

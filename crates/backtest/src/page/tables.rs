@@ -1,11 +1,11 @@
 //! What is told in words and figures.
 
-use super::{escaped, trimmed};
 use crate::{
     judge::{Estimate, InstrumentJudgement, JudgedBy, SeriesJudgement},
-    trade::{self, TradeReport},
+    trade::{Resampled, TradeReport},
 };
 use std::fmt::{Result, Write};
+use tickhawk_page::{escaped, trimmed};
 
 /// Correlations at the main horizons, of each series.
 pub(super) fn verdict(page: &mut String, all: &[SeriesJudgement]) -> Result {
@@ -45,7 +45,7 @@ pub(super) fn trading(page: &mut String, report: &TradeReport) -> Result {
     let found = &report.summary;
     let orders = &found.orders;
     let or_none = |value: Option<f64>| value.map_or("none".to_owned(), trimmed);
-    let with_interval = |of: trade::Estimate| match (of.value, of.low, of.high) {
+    let with_interval = |of: Resampled| match (of.value, of.low, of.high) {
         (Some(value), Some(low), Some(high)) => {
             format!("{} ({} to {})", trimmed(value), trimmed(low), trimmed(high))
         }

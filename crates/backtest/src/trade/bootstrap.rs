@@ -1,6 +1,8 @@
 //! Intervals for statistics of series whose values hang together.
 
-use super::{TradeError, chance::Chance};
+use super::TradeError;
+use crate::chance::below;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// The circular block bootstrap (Politis and Romano, "A circular block-resampling procedure for
@@ -27,7 +29,7 @@ impl Default for Bootstrap {
 
 /// A statistic and its interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
+pub struct Resampled {
     /// Its value; `None` where it has none.
     pub value: Option<f64>,
     /// The lower end of the interval; `None` where most resamples have no value either.
@@ -59,8 +61,8 @@ impl Bootstrap {
         &self,
         values: &[f64],
         statistics: [Statistic; N],
-        mut chance: Chance,
-    ) -> [Estimate; N] {
+        mut random: ChaCha8Rng,
+    ) -> [Resampled; N] {
         let mut found = statistics.map(|_| Vec::new());
         let block = self.block.map_or_else(|| cube_root(values.len()), |block| block as usize);
         let mut resample = Vec::with_capacity(values.len());
@@ -68,7 +70,7 @@ impl Bootstrap {
         for _ in 0..resamples {
             resample.clear();
             while resample.len() < values.len() {
-                let begin = chance.below(values.len() as u64) as usize;
+                let begin = below(&mut random, values.len() as u64) as usize;
                 let left = values.len() - resample.len();
                 let around = values[begin..].iter().chain(&values[..begin]);
                 resample.extend(around.take(block.min(left)));
@@ -83,7 +85,7 @@ impl Bootstrap {
             drawn.sort_by(f64::total_cmp);
             let is_enough = 2 * drawn.len() > resamples as usize;
             let tail = (1.0 - self.confidence) / 2.0;
-            Estimate {
+            Resampled {
                 value: statistic(values),
                 low: is_enough.then(|| quantile(&drawn, tail)),
                 high: is_enough.then(|| quantile(&drawn, 1.0 - tail)),
@@ -112,6 +114,7 @@ fn cube_root(number: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{super::statistics::mean, *};
+    use crate::chance::random;
 
     #[test]
     fn roots_and_quantiles() {
@@ -128,7 +131,7 @@ mod tests {
         let values: Vec<f64> = (0..1_000).map(|at| f64::from(at / 100 % 2)).collect();
         let width = |block| {
             let bootstrap = Bootstrap { block: Some(block), ..Bootstrap::default() };
-            let [estimate] = bootstrap.estimate(&values, [mean], Chance::new(1, 0));
+            let [estimate] = bootstrap.estimate(&values, [mean], random(1, 0));
             assert_eq!(estimate.value, Some(0.5));
             let (low, high) = estimate.low.zip(estimate.high).unwrap();
             assert!(low < 0.5 && 0.5 < high);
@@ -142,10 +145,10 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_interval() {
         let values: Vec<f64> = (0..50).map(|at| f64::from(at * 7919 % 50)).collect();
-        let draw = |seed| Bootstrap::default().estimate(&values, [mean], Chance::new(seed, 0));
+        let draw = |seed| Bootstrap::default().estimate(&values, [mean], random(seed, 0));
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
-        let none = Bootstrap::default().estimate(&[], [mean], Chance::new(3, 0));
-        assert_eq!(none, [Estimate::default()]);
+        let none = Bootstrap::default().estimate(&[], [mean], random(3, 0));
+        assert_eq!(none, [Resampled::default()]);
     }
 }

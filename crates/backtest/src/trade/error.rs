@@ -15,10 +15,13 @@ pub enum TradeError {
         /// What it may be.
         wanted: &'static str,
     },
-    /// A row of a latency table cannot be read, or is out of order: mend the file there.
-    #[error("latency table, line {line}: {finding}; wanted `time_ns,latency_ns`, times rising")]
+    /// A row of measured latencies cannot be read, or is out of order: mend the file there.
+    #[error(
+        "latencies, line {line}: {finding}; wanted whole numbers under the header \
+         `time_ns,latency_ns`, times rising, or `latency_ns,count`"
+    )]
     LatencyRow {
-        /// Which line of the text, counted from 1.
+        /// Which line of the text, counted from 1; of comments before it the first one.
         line: u64,
         /// What is wrong with it.
         finding: String,

@@ -17,8 +17,8 @@ pub struct Fees {
 
 impl Fees {
     /// What the venue asks of an account of the lowest tier without discounts, and its page of fees, as
-    /// known in November 2026; Binance's two are as others quote its page, which shows them to
-    /// browsers only. `None` where nothing could be found that can be relied upon, or where contracts
+    /// known in November 2026; those of Binance, Coinbase and Kraken's spot market are as others quote
+    /// their pages, which show them to browsers only. `None` where nothing could be found that can be relied upon, or where contracts
     /// are inverse: then fees must be given. Tiers and regions differ, and fees change: look your own
     /// up.
     pub fn of(venue: Venue) -> Option<(Self, &'static str)> {
@@ -47,17 +47,24 @@ impl Fees {
                 basis(400_000, 600_000),
                 "https://help.coinbase.com/en/exchange/trading-and-funding/exchange-fees",
             ),
+            // Up to 1,000 USD in 30 days.
+            Venue::Coinbase => (
+                basis(600_000, 1_200_000),
+                "https://help.coinbase.com/en/coinbase/trading-and-funding/advanced-trade/\
+                 advanced-trade-fees",
+            ),
+            // Up to 10,000 USD in 30 days, spot.
+            Venue::Kraken => {
+                (basis(250_000, 400_000), "https://www.kraken.com/features/fee-schedule")
+            }
             // Up to 100,000 USD in 30 days.
             Venue::KrakenFutures => (
                 basis(20_000, 50_000),
                 "https://support.kraken.com/hc/en-us/articles/360048917612-Fee-schedule",
             ),
-            Venue::BinanceUs
-            | Venue::BinanceDelivery
-            | Venue::Coinbase
-            | Venue::Kraken
-            | Venue::Bitmex
-            | Venue::Bitfinex => return None,
+            Venue::BinanceUs | Venue::BinanceDelivery | Venue::Bitmex | Venue::Bitfinex => {
+                return None;
+            }
         })
     }
 

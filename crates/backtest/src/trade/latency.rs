@@ -1,6 +1,8 @@
 //! How long things take: the same always, by a table of times, or drawn from a histogram.
 
-use super::{TradeError, chance::Chance};
+use super::TradeError;
+use crate::chance::{below, random};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// The longest latency, an hour: what is longer is a clock that is wrong.
@@ -55,43 +57,60 @@ impl LatencyModel {
     /// Nothing takes any time.
     pub const NONE: Self = Self::Constant { latency_ns: 0 };
 
-    /// Reads a table from the text of a file: a line `time_ns,latency_ns` each, times rising, a header
-    /// of names allowed, lines that begin with `#` skipped.
+    /// Reads what was measured from CSV with a header, of whole nanoseconds: `time_ns,latency_ns` is a
+    /// [`Table`](Self::Table), times rising; `latency_ns,count` a [`Histogram`](Self::Histogram). Lines
+    /// that begin with `#` are skipped.
     ///
     /// # Errors
     /// [`TradeError::LatencyRow`] at the first line that is none.
-    pub fn parse_table(text: &str) -> Result<Self, TradeError> {
-        let mut rows: Vec<LatencyRow> = Vec::new();
-        let mut is_first = true;
-        for (line, row) in (1u64..).zip(text.lines()) {
-            let row = row.trim();
-            if row.is_empty() || row.starts_with('#') {
-                continue;
-            }
-            let wrong =
-                |finding: &str| TradeError::LatencyRow { line, finding: finding.to_owned() };
-            let is_header = core::mem::take(&mut is_first)
-                && row.split(',').all(|name| name.trim().parse::<u64>().is_err());
-            if is_header {
-                continue;
-            }
-            let number = |text: &str| text.trim().parse::<u64>().ok();
-            let numbers = row.split_once(',').map(|(at, latency)| (number(at), number(latency)));
-            let Some((Some(at_ns), Some(latency_ns))) = numbers else {
-                return Err(wrong("not two whole numbers"));
-            };
+    pub fn parse(text: &str) -> Result<Self, TradeError> {
+        let wrong = |line, finding: String| TradeError::LatencyRow { line, finding };
+        let mut reader = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let misread = |error: &csv::Error| {
+            let line = error.position().map_or(1, csv::Position::line);
+            wrong(line, error.to_string())
+        };
+        let names = reader.headers().map_err(|error| misread(&error))?.clone();
+        let is_table = match names.iter().collect::<Vec<_>>()[..] {
+            ["time_ns", "latency_ns"] => true,
+            ["latency_ns", "count"] => false,
+            _ => return Err(wrong(1, "another header".to_owned())),
+        };
+        let mut pairs: Vec<(u64, u64)> = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(|error| misread(&error))?;
+            let line = record.position().map_or(1, csv::Position::line);
+            let pair: (u64, u64) = record
+                .deserialize(None)
+                .map_err(|_| wrong(line, "not two whole numbers".to_owned()))?;
+            let latency_ns = if is_table { pair.1 } else { pair.0 };
             if latency_ns > LATENCY_NS_MAX {
-                return Err(wrong("a latency above an hour"));
+                return Err(wrong(line, "a latency above an hour".to_owned()));
             }
-            if rows.last().is_some_and(|last| last.at_ns >= at_ns) {
-                return Err(wrong("not later than the row before"));
+            if is_table && pairs.last().is_some_and(|last| last.0 >= pair.0) {
+                return Err(wrong(line, "not later than the row before".to_owned()));
             }
-            rows.push(LatencyRow { at_ns, latency_ns });
+            if pairs.len() == ROWS_MAX {
+                return Err(wrong(line, format!("more than {ROWS_MAX} rows")));
+            }
+            pairs.push(pair);
         }
-        if rows.is_empty() {
-            return Err(TradeError::LatencyRow { line: 1, finding: "no row".to_owned() });
+        if pairs.is_empty() {
+            return Err(wrong(1, "no row".to_owned()));
         }
-        Ok(Self::Table { rows })
+        let pairs = pairs.into_iter();
+        Ok(if is_table {
+            Self::Table {
+                rows: pairs.map(|(at_ns, latency_ns)| LatencyRow { at_ns, latency_ns }).collect(),
+            }
+        } else {
+            Self::Histogram {
+                bins: pairs.map(|(latency_ns, count)| LatencyBin { latency_ns, count }).collect(),
+            }
+        })
     }
 
     pub(crate) fn validate(&self, key: &'static str) -> Result<(), TradeError> {
@@ -128,7 +147,7 @@ pub(crate) struct Latency {
     model: LatencyModel,
     /// Counts up to and including each bin.
     cumulative: Vec<u64>,
-    chance: Chance,
+    random: ChaCha8Rng,
 }
 
 impl Latency {
@@ -145,7 +164,7 @@ impl Latency {
             }
             _ => Vec::new(),
         };
-        Self { model: model.clone(), cumulative, chance: Chance::new(seed, stream) }
+        Self { model: model.clone(), cumulative, random: random(seed, stream) }
     }
 
     /// What it takes at that time.
@@ -154,7 +173,7 @@ impl Latency {
             LatencyModel::Constant { latency_ns } => *latency_ns,
             LatencyModel::Table { rows } => interpolated(rows, at_ns),
             LatencyModel::Histogram { bins } => {
-                let drawn = self.chance.below(self.cumulative.last().copied().unwrap_or(0));
+                let drawn = below(&mut self.random, self.cumulative.last().copied().unwrap_or(0));
                 let bin = self.cumulative.partition_point(|up_to| *up_to <= drawn);
                 bins.get(bin).map_or(0, |bin| bin.latency_ns)
             }
@@ -181,8 +200,8 @@ mod tests {
 
     #[test]
     fn tables_are_read_and_interpolated() {
-        let text = "time_ns,latency_ns\n# measured on a Monday\n100, 10\n200,30\n300,0\n";
-        let model = LatencyModel::parse_table(text).unwrap();
+        let text = "time_ns, latency_ns\n# measured on a Monday\n100, 10\n200,30\n300,0\n";
+        let model = LatencyModel::parse(text).unwrap();
         model.validate("feed").unwrap();
         let mut latency = Latency::new(&model, 0, 0);
         for (at_ns, expected) in
@@ -193,18 +212,21 @@ mod tests {
     }
 
     #[test]
-    fn bad_tables_name_the_line() {
+    fn bad_files_name_the_line() {
         for (text, line) in [
             ("", 1),
             ("a,b\n", 1),
-            ("100,10\n100,10\n", 2),
-            ("100,10\n200\n", 2),
-            ("100,10\n200,-1\n", 2),
-            ("100,10\nx,y\n", 2),
-            ("100,3600000000001\n", 1),
-            ("100,10\n\n# c\n90,1\n", 4),
+            ("100,10\n200,20\n", 1),
+            ("time_ns,latency_ns\n", 1),
+            ("time_ns,latency_ns\n100,10\n100,10\n", 3),
+            ("time_ns,latency_ns\n100,10\n200\n", 3),
+            ("time_ns,latency_ns\n100,10\n200,-1\n", 3),
+            ("time_ns,latency_ns\n100,10\nx,y\n", 3),
+            ("time_ns,latency_ns\n100,3600000000001\n", 2),
+            ("time_ns,latency_ns\n# c\n100,10\n90,1\n", 4),
+            ("latency_ns,count\n3600000000001,1\n", 2),
         ] {
-            match LatencyModel::parse_table(text) {
+            match LatencyModel::parse(text) {
                 Err(TradeError::LatencyRow { line: found, .. }) => {
                     assert_eq!(found, line, "{text}")
                 }
@@ -215,9 +237,7 @@ mod tests {
 
     #[test]
     fn a_histogram_is_drawn_by_its_counts() {
-        let bin = |latency_ns, count| LatencyBin { latency_ns, count };
-        let model =
-            LatencyModel::Histogram { bins: vec![bin(1, 1), bin(2, 0), bin(3, 3), bin(9, 0)] };
+        let model = LatencyModel::parse("latency_ns,count\n1,1\n2,0\n3,3\n9,0\n").unwrap();
         let draw = |seed| {
             let mut latency = Latency::new(&model, seed, 1);
             (0..40_000).map(|_| latency.at(0)).collect::<Vec<_>>()

@@ -1,12 +1,12 @@
 //! A run in a few figures.
 
 use super::{
-    Bootstrap, EquityPoint, Estimate, Fill, Liquidity, OrderEnd, OrderRecord, TradeConfig,
+    Bootstrap, EquityPoint, Fill, Liquidity, OrderEnd, OrderRecord, Resampled, TradeConfig,
     account::Account,
-    chance::Chance,
     instrument::Instrument,
     statistics::{mean, sharpe, sortino},
 };
+use crate::chance::random;
 use serde::{Deserialize, Serialize};
 
 /// A year, which ratios are scaled to: 365 days of trading around the clock.
@@ -54,13 +54,13 @@ pub struct TradeSummary {
     /// Intervals.
     pub samples: u64,
     /// Mean profit of an interval, in the quote currency.
-    pub pnl_per_sample: Estimate,
+    pub pnl_per_sample: Resampled,
     /// Sharpe ratio of an interval.
-    pub sharpe: Estimate,
+    pub sharpe: Resampled,
     /// The same times the root of the intervals in 365 days.
     pub sharpe_annualised: Option<f64>,
     /// Sortino ratio of an interval.
-    pub sortino: Estimate,
+    pub sortino: Resampled,
     /// The same times the root of the intervals in 365 days.
     pub sortino_annualised: Option<f64>,
     /// Fills judged later, one a horizon.
@@ -131,7 +131,7 @@ pub struct Markout {
     pub fills: u64,
     /// Mean over fills of (mid then - price), in ticks, times -1 for sells; the fill's share of the
     /// spread is in it, its fee is not.
-    pub mean_ticks: Estimate,
+    pub mean_ticks: Resampled,
 }
 
 /// What a summary is made of.
@@ -152,11 +152,11 @@ impl Record<'_> {
         let TradeConfig { instrument, bootstrap, seed, .. } = config;
         let profits: Vec<f64> =
             points.windows(2).map(|pair| pair[1].equity - pair[0].equity).collect();
-        let chance = Chance::new(*seed, BOOTSTRAP_STREAM);
+        let random = random(*seed, BOOTSTRAP_STREAM);
         let [pnl_per_sample, sharpe, sortino] =
-            bootstrap.estimate(&profits, [mean, sharpe, sortino], chance);
+            bootstrap.estimate(&profits, [mean, sharpe, sortino], random);
         let samples_a_year = YEAR_NS / config.sample_ns as f64;
-        let annualised = |estimate: Estimate| Some(estimate.value? * samples_a_year.sqrt());
+        let annualised = |estimate: Resampled| Some(estimate.value? * samples_a_year.sqrt());
         let maker_fills = fills.iter().filter(|fill| fill.liquidity == Liquidity::Maker).count();
         Some(TradeSummary {
             orders: counts(orders, instrument, counted.orders.cancels_too_late),
@@ -225,8 +225,8 @@ fn inventory(account: &Account, instrument: &Instrument, counted: &TradeSummary)
 fn markouts(horizons_ns: &[u64], fills: &[Fill], bootstrap: &Bootstrap, seed: u64) -> Vec<Markout> {
     let of_horizon = |(index, horizon_ns): (usize, &u64)| {
         let ticks: Vec<f64> = fills.iter().filter_map(|fill| fill.markouts_ticks[index]).collect();
-        let chance = Chance::new(seed, BOOTSTRAP_STREAM + 1 + index as u64);
-        let [mean_ticks] = bootstrap.estimate(&ticks, [mean], chance);
+        let random = random(seed, BOOTSTRAP_STREAM + 1 + index as u64);
+        let [mean_ticks] = bootstrap.estimate(&ticks, [mean], random);
         Markout { horizon_ns: *horizon_ns, fills: ticks.len() as u64, mean_ticks }
     };
     horizons_ns.iter().enumerate().map(of_horizon).collect()

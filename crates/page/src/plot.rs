@@ -1,34 +1,70 @@
-//! Plots as SVG, readable on white and on black.
+//! Plots as SVG.
 
+use crate::nanoseconds;
+pub use plotters::style::RGBColor;
 use plotters::{coord::types::RangedCoordf64, prelude::*};
 
-pub(super) type DrawError = Box<dyn std::error::Error + Send + Sync>;
+/// A plot that cannot be drawn, which takes figures that are not numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("drawing a plot: {0}")]
+pub struct DrawError(String);
 
-/// Colours that hold on both.
-pub(super) const COLOURS: [RGBColor; 4] =
-    [RGBColor(31, 119, 180), RGBColor(214, 90, 40), RGBColor(44, 150, 70), RGBColor(160, 80, 190)];
+impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for DrawError {
+    fn from(error: DrawingAreaErrorKind<E>) -> Self {
+        Self(error.to_string())
+    }
+}
 
+/// Of writing into the page, which does not fail.
+impl From<std::fmt::Error> for DrawError {
+    fn from(error: std::fmt::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Colours that hold on white and on black.
+pub const COLOURS: [RGBColor; 5] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 90, 40),
+    RGBColor(44, 150, 70),
+    RGBColor(160, 80, 190),
+    RGBColor(140, 120, 40),
+];
+
+/// What others are held against.
+pub const GREY: RGBColor = RGBColor(128, 128, 128);
+
+/// Pixels across.
 const WIDTH: u32 = 860;
+/// Letters of a name that fit beside a bar.
+const NAME: usize = 44;
 
-/// A point and the ends of its interval.
+/// A point of a plot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) interval: Option<[f64; 2]>,
+pub struct Point {
+    /// Along.
+    pub x: f64,
+    /// Up.
+    pub y: f64,
+    /// The ends of its interval.
+    pub interval: Option<[f64; 2]>,
 }
 
 /// A line of the plot, or its markers alone.
-pub(super) struct Line<'a> {
-    pub(super) name: &'a str,
-    pub(super) points: Vec<Point>,
-    pub(super) shape: Shape,
-    pub(super) colour: RGBColor,
+pub struct Line<'a> {
+    /// In the legend; none if empty.
+    pub name: &'a str,
+    /// By rising x.
+    pub points: Vec<Point>,
+    /// How they are drawn.
+    pub shape: Shape,
+    /// In what colour.
+    pub colour: RGBColor,
 }
 
 /// How points are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// A line through them.
     Joined,
     /// A line that stays at each until the next.
@@ -42,19 +78,26 @@ pub(super) enum Shape {
 }
 
 /// What stands beside the axes.
-pub(super) struct Axes<'a> {
-    pub(super) x: &'a str,
-    pub(super) y: &'a str,
-    pub(super) x_label: &'a dyn Fn(f64) -> String,
-    pub(super) y_label: &'a dyn Fn(f64) -> String,
+pub struct Axes<'a> {
+    /// What x is.
+    pub x: &'a str,
+    /// What y is.
+    pub y: &'a str,
+    /// A value of x in words.
+    pub x_label: &'a dyn Fn(f64) -> String,
+    /// A value of y in words.
+    pub y_label: &'a dyn Fn(f64) -> String,
     /// Whether the x axis is logarithmic.
-    pub(super) is_log: bool,
+    pub is_log: bool,
     /// Whether zero is to be seen.
-    pub(super) from_zero: bool,
+    pub from_zero: bool,
 }
 
 /// The lines in one plot; `None` if nothing is there to draw.
-pub(super) fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawError> {
+///
+/// # Errors
+/// If a figure is no number.
+pub fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawError> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let along = |x: f64| if axes.is_log { x.max(1e-12).log10() } else { x };
     let Some((x_low, x_high)) = range(points().map(|point| along(point.x))) else {
@@ -75,7 +118,7 @@ pub(super) fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(128, 128, 128).mix(0.3))
+            .bold_line_style(GREY.mix(0.3))
             .x_labels(8)
             .y_labels(6)
             .x_desc(axes.x)
@@ -148,8 +191,11 @@ fn draw(
     Ok(())
 }
 
-/// Bars from zero, each with its interval, above their names.
-pub(super) fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<String>, DrawError> {
+/// Bars from zero, each with its interval, above their names; `None` if there are none.
+///
+/// # Errors
+/// If a figure is no number.
+pub fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<String>, DrawError> {
     let ends = bars
         .iter()
         .flat_map(|(_, bar)| bar.interval.unwrap_or([bar.y; 2]).into_iter().chain([bar.y, 0.0]));
@@ -170,7 +216,7 @@ pub(super) fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<Str
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(128, 128, 128).mix(0.3))
+            .bold_line_style(GREY.mix(0.3))
             .disable_x_mesh()
             .x_labels(bars.len() + 2)
             .y_labels(6)
@@ -192,32 +238,120 @@ pub(super) fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<Str
     Ok(Some(themed(svg)))
 }
 
-/// Lengths in a row, one behind the other: where time goes.
-pub(super) fn waterfall(parts: &[(String, f64, String)]) -> Result<Option<String>, DrawError> {
-    let total: f64 = parts.iter().map(|(_, length, _)| length).sum();
+/// Lengths of time in a row, one behind the other: where it goes. `None` if it goes nowhere.
+///
+/// # Errors
+/// If a figure is no number.
+pub fn waterfall(parts: &[(&str, f64)]) -> Result<Option<String>, DrawError> {
+    let total: f64 = parts.iter().map(|(_, ns)| ns).sum();
     if total <= 0.0 {
         return Ok(None);
     }
-    let text = || ("sans-serif", 14).into_font().color(&BLACK);
     let mut svg = String::new();
     {
         let size = (WIDTH, 34 * parts.len() as u32 + 10);
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         let scale = f64::from(WIDTH - 260) / total;
         let mut from = 0.0;
-        for (at, (name, length, told)) in parts.iter().enumerate() {
+        for (at, (name, ns)) in parts.iter().enumerate() {
             let y = 34 * at as i32 + 6;
             let start = 90 + (from * scale) as i32;
-            from += length;
+            from += ns;
             let end = (90 + (from * scale) as i32).max(start + 1);
-            area.draw(&Text::new(name.clone(), (4, y + 4), text()))?;
+            area.draw(&Text::new(*name, (4, y + 4), text()))?;
             let colour = COLOURS[at % COLOURS.len()];
             area.draw(&Rectangle::new([(start, y), (end, y + 24)], colour.filled()))?;
-            area.draw(&Text::new(told.clone(), (end + 6, y + 4), text()))?;
+            area.draw(&Text::new(nanoseconds(*ns), (end + 6, y + 4), text()))?;
         }
         area.present()?;
     }
     Ok(Some(themed(svg)))
+}
+
+/// Lengths of time below each other, on a logarithmic scale; those of ours in colour.
+///
+/// # Errors
+/// If a figure is no number.
+pub fn beside(rows: &[(&str, f64, bool)]) -> Result<String, DrawError> {
+    let ns = || rows.iter().map(|(_, ns, _)| ns.max(0.1));
+    let least = ns().fold(f64::MAX, f64::min) / 2.0;
+    let most = ns().fold(1.0, f64::max);
+    let (left, right) = (350, 90);
+    let scale = f64::from(WIDTH - left - right) / (most / least).ln();
+    let mut svg = String::new();
+    {
+        let height = 22 * rows.len() as u32 + 10;
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        for (at, (name, ns, is_ours)) in rows.iter().enumerate() {
+            let y = 22 * at as i32 + 4;
+            let colour = if *is_ours { COLOURS[0] } else { GREY };
+            let width = ((ns.max(0.1) / least).ln() * scale) as i32;
+            let end = left as i32 + width.max(1);
+            let name: String = name.chars().take(NAME).collect();
+            area.draw(&Text::new(name, (4, y + 2), text()))?;
+            area.draw(&Rectangle::new([(left as i32, y), (end, y + 16)], colour.filled()))?;
+            area.draw(&Text::new(nanoseconds(*ns), (end + 6, y + 2), text()))?;
+        }
+        area.present()?;
+    }
+    Ok(themed(svg))
+}
+
+/// Distributions of time by percentile, on the axis of HdrHistogram's plots: each a name, and pairs of
+/// 1 / (1 - quantile) and nanoseconds.
+///
+/// # Errors
+/// If a figure is no number.
+pub fn percentiles(curves: &[(&str, &[(f64, u64)])]) -> Result<Option<String>, DrawError> {
+    let points = || curves.iter().flat_map(|(_, curve)| *curve);
+    if points().next().is_none() {
+        return Ok(None);
+    }
+    let rarest = points().map(|(one_in, _)| *one_in).fold(10.0, f64::max);
+    let ns = points().map(|(_, ns)| (*ns).max(1) as f64);
+    let (low, high) = ns.fold((f64::MAX, 1.0f64), |(low, high), ns| (low.min(ns), high.max(ns)));
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, 420)).into_drawing_area();
+        let mut chart = ChartBuilder::on(&area)
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(70)
+            .build_cartesian_2d((1.0..rarest).log_scale(), (low..high * 1.2).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc("percentile")
+            .y_desc("nanoseconds")
+            .x_label_formatter(&|one_in| percentile(*one_in))
+            .y_label_formatter(&|ns| nanoseconds(*ns))
+            .draw()?;
+        for ((name, curve), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+            let line = curve.iter().map(|(one_in, ns)| (*one_in, (*ns).max(1) as f64));
+            let style = colour.stroke_width(2);
+            chart
+                .draw_series(LineSeries::new(line, style))?
+                .label(*name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        }
+        let place = SeriesLabelPosition::LowerRight;
+        chart.configure_series_labels().position(place).draw()?;
+        area.present()?;
+    }
+    Ok(Some(themed(svg)))
+}
+
+fn percentile(one_in: f64) -> String {
+    if one_in < 1.5 {
+        return "0 %".to_owned();
+    }
+    let decimals =
+        (one_in.log10().floor() as usize).saturating_sub(2) + usize::from(one_in >= 100.0);
+    format!("{:.decimals$} %", 100.0 - 100.0 / one_in)
+}
+
+fn text() -> TextStyle<'static> {
+    ("sans-serif", 14).into_font().color(&BLACK)
 }
 
 /// From the least to the greatest, with some room; `None` of nothing that is a number.
@@ -236,4 +370,34 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 /// Black becomes the page's own colour, and white none.
 fn themed(svg: String) -> String {
     svg.replace("#000000", "currentColor").replace("\"#FFFFFF\"", "\"none\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_draw_is_no_plot() {
+        let axes = Axes {
+            x: "",
+            y: "",
+            x_label: &|_| String::new(),
+            y_label: &|_| String::new(),
+            is_log: false,
+            from_zero: true,
+        };
+        assert_eq!(plot(&[], &axes).unwrap(), None);
+        assert_eq!(bars(&[], "").unwrap(), None);
+        assert_eq!(waterfall(&[("decode", 0.0)]).unwrap(), None);
+        assert_eq!(percentiles(&[("total", &[])]).unwrap(), None);
+    }
+
+    #[test]
+    fn percentiles_are_named_with_the_digits_they_need() {
+        for (one_in, text) in
+            [(1.0, "0 %"), (2.0, "50 %"), (10.0, "90 %"), (100.0, "99.0 %"), (1e4, "99.990 %")]
+        {
+            assert_eq!(percentile(one_in), text);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What chance alone gives: shuffled and turned labels.
 
 use super::correlation::{Estimate, Overlap, average_ranks, estimate, mean_product, standardised};
+use crate::chance::{below, shuffle};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of the correlation when labels are not those of their rows.
@@ -19,30 +19,6 @@ pub struct ChanceRow {
     /// Share of turns, the one of no shift counted among them, whose correlation is at least as far
     /// from zero as the one found; null if there are too few rows to turn.
     pub turned_p_value: Option<f64>,
-}
-
-/// A stream of random numbers of its own for each question asked of a seed.
-pub fn random(seed: u64, stream: u64) -> ChaCha8Rng {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(stream);
-    random
-}
-
-/// A number below `bound`, which is above 0.
-pub fn below(random: &mut ChaCha8Rng, bound: u64) -> u64 {
-    ((u128::from(random.next_u64()) * u128::from(bound)) >> 64) as u64
-}
-
-/// A number from 0 up to 1, in steps of 2^-53.
-pub fn uniform(random: &mut ChaCha8Rng) -> f64 {
-    (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// Puts them in random order (Fisher and Yates).
-pub fn shuffle<T>(values: &mut [T], random: &mut ChaCha8Rng) {
-    for index in (1..values.len()).rev() {
-        values.swap(index, below(random, index as u64 + 1) as usize);
-    }
 }
 
 impl ChanceRow {
