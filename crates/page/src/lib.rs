@@ -64,7 +64,10 @@ td,th{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #8885}\
 .met{color:#2a8a46}.missed{color:#d65a28;font-weight:600}.what{min-width:18rem}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{opacity:.7}\
 dd{margin:0;overflow-wrap:anywhere}.note{border-left:3px solid #d65a28;padding-left:.6rem}\
-svg{max-width:none}h2{border-top:1px solid #8885;padding-top:1rem}</style></head><body><main>";
+.legend{margin:0;display:flex;flex-wrap:wrap;gap:0 1rem;font-size:.85rem}\
+.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.4em}\
+svg{max-width:none}@media(max-width:40rem){svg{width:100%;height:auto}\
+svg text{font-size:19px}}h2{border-top:1px solid #8885;padding-top:1rem}</style></head><body><main>";
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Plots as SVG.
 
-use crate::nanoseconds;
+use crate::{escaped, nanoseconds};
 pub use plotters::style::RGBColor;
 use plotters::{coord::types::RangedCoordf64, prelude::*};
 
@@ -36,6 +36,8 @@ pub const GREY: RGBColor = RGBColor(128, 128, 128);
 
 /// Pixels across.
 const WIDTH: u32 = 860;
+/// The page's own, and its size in pixels.
+const FONT: (&str, u32) = ("sans-serif", 14);
 /// Letters of a name that fit beside a bar.
 const NAME: usize = 44;
 
@@ -112,7 +114,7 @@ pub fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawE
         let area = SVGBackend::with_string(&mut svg, (WIDTH, 320)).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin(10)
-            .x_label_area_size(40)
+            .x_label_area_size(52)
             .y_label_area_size(80)
             .build_cartesian_2d(x_low..x_high, y_low..y_high)?;
         chart
@@ -121,6 +123,7 @@ pub fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawE
             .bold_line_style(GREY.mix(0.3))
             .x_labels(8)
             .y_labels(6)
+            .label_style(FONT)
             .x_desc(axes.x)
             .y_desc(axes.y)
             .x_label_formatter(&|x| match axes.is_log {
@@ -134,10 +137,10 @@ pub fn plot(lines: &[Line<'_>], axes: &Axes<'_>) -> Result<Option<String>, DrawE
         for line in lines.iter().filter(|line| !line.points.is_empty()) {
             draw(&mut chart, line, &along)?;
         }
-        chart.configure_series_labels().position(SeriesLabelPosition::UpperLeft).draw()?;
         area.present()?;
     }
-    Ok(Some(themed(svg)))
+    let named = lines.iter().filter(|line| !line.name.is_empty() && !line.points.is_empty());
+    Ok(Some(legend(named.map(|line| (line.name, line.colour))) + &themed(svg)))
 }
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -159,25 +162,22 @@ fn draw(
         }
         places.push((x, y));
     }
-    let drawn = match line.shape {
+    match line.shape {
         Shape::Joined | Shape::Steps | Shape::Dotted => {
-            chart.draw_series(LineSeries::new(places.iter().copied(), colour.stroke_width(1)))?
+            chart.draw_series(LineSeries::new(places.iter().copied(), colour.stroke_width(1)))?;
         }
-        Shape::Up => chart
-            .draw_series(places.iter().map(|at| TriangleMarker::new(*at, 5, colour.filled())))?,
+        Shape::Up => {
+            let up = |at: &(f64, f64)| TriangleMarker::new(*at, 5, colour.filled());
+            chart.draw_series(places.iter().map(up))?;
+        }
         Shape::Down => {
             // The library's triangle points up only.
             let down = |(x, y): &(f64, f64)| {
                 EmptyElement::at((*x, *y))
                     + Polygon::new([(-5, -3), (5, -3), (0, 6)], colour.filled())
             };
-            chart.draw_series(places.iter().map(down))?
+            chart.draw_series(places.iter().map(down))?;
         }
-    };
-    if !line.name.is_empty() {
-        drawn
-            .label(line.name)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
     }
     if line.shape == Shape::Dotted {
         chart.draw_series(places.iter().map(|at| Circle::new(*at, 3, colour.filled())))?;
@@ -220,6 +220,7 @@ pub fn bars(bars: &[(String, Point)], y_label: &str) -> Result<Option<String>, D
             .disable_x_mesh()
             .x_labels(bars.len() + 2)
             .y_labels(6)
+            .label_style(FONT)
             .y_desc(y_label)
             .x_label_formatter(&name)
             .draw()?;
@@ -315,30 +316,27 @@ pub fn percentiles(curves: &[(&str, &[(f64, u64)])]) -> Result<Option<String>, D
         let area = SVGBackend::with_string(&mut svg, (WIDTH, 420)).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin(10)
-            .x_label_area_size(40)
+            .x_label_area_size(52)
             .y_label_area_size(70)
             .build_cartesian_2d((1.0..rarest).log_scale(), (low..high * 1.2).log_scale())?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
+            .label_style(FONT)
+            .y_labels(5)
             .x_desc("percentile")
             .y_desc("nanoseconds")
             .x_label_formatter(&|one_in| percentile(*one_in))
             .y_label_formatter(&|ns| nanoseconds(*ns))
             .draw()?;
-        for ((name, curve), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+        for ((_, curve), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
             let line = curve.iter().map(|(one_in, ns)| (*one_in, (*ns).max(1) as f64));
-            let style = colour.stroke_width(2);
-            chart
-                .draw_series(LineSeries::new(line, style))?
-                .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+            chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
         }
-        let place = SeriesLabelPosition::LowerRight;
-        chart.configure_series_labels().position(place).draw()?;
         area.present()?;
     }
-    Ok(Some(themed(svg)))
+    let named = curves.iter().zip(COLOURS.iter().cycle());
+    Ok(Some(legend(named.map(|((name, _), colour)| (*name, *colour))) + &themed(svg)))
 }
 
 fn percentile(one_in: f64) -> String {
@@ -350,8 +348,20 @@ fn percentile(one_in: f64) -> String {
     format!("{:.decimals$} %", 100.0 - 100.0 / one_in)
 }
 
+/// Which colour is whose, above the plot: nothing is drawn over.
+fn legend<'a>(named: impl Iterator<Item = (&'a str, RGBColor)>) -> String {
+    let mut text = String::from("<p class=legend>");
+    for (name, RGBColor(red, green, blue)) in named {
+        let name = escaped(name);
+        text += &format!(
+            "<span><i style=\"background:#{red:02x}{green:02x}{blue:02x}\"></i>{name}</span>"
+        );
+    }
+    text + "</p>"
+}
+
 fn text() -> TextStyle<'static> {
-    ("sans-serif", 14).into_font().color(&BLACK)
+    FONT.into_font().color(&BLACK)
 }
 
 /// From the least to the greatest, with some room; `None` of nothing that is a number.
