@@ -7,23 +7,30 @@
 //! what the next one is held against.
 
 use crate::cursor::Span;
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{Here, read_head};
 use tickhawk_market::{
     ConnectionId,
-    digits::{POW10, ZEROS, value, word},
+    digits::{ZEROS, value, word},
 };
 
-/// Most numbers of a head.
+/// Most numbers of a head, and how many of them, the first ones, are read.
 pub(crate) const NUMBERS: usize = 5;
+pub(crate) const READ: usize = 4;
 
 /// Bytes compared at a time, and the most of them.
 const BLOCK: usize = 32;
 const BLOCKS: usize = 8;
 
-/// Most digits of a number, which are read as two words.
-const DIGITS: usize = 16;
+/// Most digits of a number.
+pub(crate) const DIGITS: usize = 16;
 
 /// Heads kept at a time.
 const KEPT: usize = 64;
+
+/// What a frame that begins with a head is of, its numbers that are read, zero where there is none,
+/// and where the head ends.
+pub(crate) type Beginning<T> = (T, [u64; READ], usize);
 
 /// The beginning of a frame, and what it was found to be of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,11 +38,11 @@ pub(crate) struct Head<T> {
     /// Bytes of it; 0 of none.
     length: usize,
     blocks: [Block; BLOCKS],
-    numbers: [Place; NUMBERS],
+    places: [Place; READ],
     of: T,
 }
 
-/// Some of its bytes: a frame's differ from `text`, by exclusive or, by no more than `open`.
+/// Some of its bytes: a frame's are `text` or up to `open` above it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 struct Block {
@@ -48,10 +55,8 @@ struct Block {
 struct Place {
     /// Its last sixteen bytes begin here.
     at: usize,
-    /// Which bytes of these are its own.
-    own: [u64; 2],
-    /// The least number of so many digits: one below it begins with a zero.
-    least: u64,
+    /// All bits of those of them that are its own.
+    own: [u8; DIGITS],
 }
 
 impl<T: Copy> Head<T> {
@@ -63,8 +68,8 @@ impl<T: Copy> Head<T> {
         let (mut text, mut open) = ([0; BLOCK * BLOCKS], [0xff; BLOCK * BLOCKS]);
         text[..length].copy_from_slice(head);
         open[..length].fill(0);
-        self.numbers = [Place::default(); NUMBERS];
-        for (place, Span { start, end }) in self.numbers.iter_mut().zip(numbers) {
+        let mut places = [Place::default(); NUMBERS];
+        for (place, Span { start, end }) in places.iter_mut().zip(numbers) {
             let digits = end - start;
             if digits == 0 {
                 continue;
@@ -72,14 +77,14 @@ impl<T: Copy> Head<T> {
             let Some(at) = end.checked_sub(DIGITS).filter(|_| digits <= DIGITS) else { return };
             text[*start..*end].fill(b'0');
             open[*start..*end].fill(9);
-            let last = |digits: usize| u64::MAX << (64 - 8 * digits);
-            let own = match digits {
-                ..=8 => [0, last(digits)],
-                _ => [last(digits - 8), u64::MAX],
-            };
-            let least = if digits > 1 { POW10[digits - 1].cast_unsigned() } else { 0 };
-            *place = Place { at, own, least };
+            if digits > 1 {
+                // Written so, it would begin with a zero.
+                (text[*start], open[*start]) = (b'1', 8);
+            }
+            place.at = at;
+            place.own[DIGITS - digits..].fill(0xff);
         }
+        self.places.copy_from_slice(&places[..READ]);
         for (block, (text, open)) in
             self.blocks.iter_mut().zip(text.as_chunks().0.iter().zip(open.as_chunks().0))
         {
@@ -88,10 +93,14 @@ impl<T: Copy> Head<T> {
         (self.length, self.of) = (length, of);
     }
 
-    /// If the frame begins so: what it is of, its numbers, zero where there is none, and where the
-    /// head ends.
+    /// If the frame begins so: what [`Beginning`] says. `numbers` makes numbers of their last sixteen
+    /// bytes, and which of these are their own: digits, all of them.
     #[inline(always)]
-    pub(crate) fn read(&self, bytes: &[u8]) -> Option<(T, [u64; NUMBERS], usize)> {
+    pub(crate) fn read_with(
+        &self,
+        bytes: &[u8],
+        numbers: impl FnOnce([&[u8; DIGITS]; READ], [&[u8; DIGITS]; READ]) -> [u64; READ],
+    ) -> Option<Beginning<T>> {
         let blocks = &self.blocks[..self.length.div_ceil(BLOCK).min(BLOCKS)];
         let (frame, _) = bytes.as_chunks::<BLOCK>();
         if blocks.is_empty() || frame.len() < blocks.len() {
@@ -100,19 +109,30 @@ impl<T: Copy> Head<T> {
         let mut beyond = [0; BLOCK];
         for (block, frame) in blocks.iter().zip(frame) {
             for (at, beyond) in beyond.iter_mut().enumerate() {
-                *beyond |= (frame[at] ^ block.text[at]).saturating_sub(block.open[at]);
+                let above = frame[at].wrapping_sub(block.text[at]);
+                *beyond |= above.saturating_sub(block.open[at]);
             }
         }
         if beyond != [0; BLOCK] {
             return None;
         }
-        let (mut numbers, mut is_plain) = ([0; NUMBERS], true);
-        for (number, Place { at, own, least }) in numbers.iter_mut().zip(&self.numbers) {
-            let eight = |at: usize, own: u64| value((word(bytes, at) ^ ZEROS) & own);
-            *number = eight(*at, own[0]) * 100_000_000 + eight(*at + 8, own[1]);
-            is_plain &= *number >= *least;
+        let mut texts = [const { &[0; DIGITS] }; READ];
+        for (text, place) in texts.iter_mut().zip(&self.places) {
+            *text = bytes.get(place.at..)?.first_chunk()?;
         }
-        is_plain.then_some((self.of, numbers, self.length))
+        let own = self.places.each_ref().map(|place| &place.own);
+        Some((self.of, numbers(texts, own), self.length))
+    }
+
+    /// The same with what every processor has.
+    fn read_by_words(&self, bytes: &[u8]) -> Option<Beginning<T>> {
+        let number = |text: &[u8], own: &[u8]| {
+            let eight = |at| value((word(text, at) ^ ZEROS) & word(own, at));
+            eight(0) * 100_000_000 + eight(8)
+        };
+        self.read_with(bytes, |texts, own| {
+            std::array::from_fn(|which| number(texts[which], own[which]))
+        })
     }
 }
 
@@ -120,11 +140,17 @@ impl<T: Copy> Head<T> {
 #[derive(Debug)]
 pub(crate) struct Heads<T> {
     kept: Box<[Head<T>]>,
+    #[cfg(target_arch = "x86_64")]
+    lanes: Option<Here>,
 }
 
 impl<T: Copy + Default> Default for Heads<T> {
     fn default() -> Self {
-        Self { kept: vec![Head::default(); KEPT].into_boxed_slice() }
+        Self {
+            kept: vec![Head::default(); KEPT].into_boxed_slice(),
+            #[cfg(target_arch = "x86_64")]
+            lanes: Here::new(),
+        }
     }
 }
 
@@ -139,10 +165,15 @@ impl<T: Copy> Heads<T> {
         (mixed >> 32) as usize % KEPT
     }
 
-    /// The head that such a frame is most likely to have.
+    /// What the frame says up to its first level, if it begins like the last one of its stream.
     #[inline(always)]
-    pub(crate) fn likely(&self, connection: ConnectionId, bytes: &[u8]) -> &Head<T> {
-        &self.kept[Self::slot(connection, bytes)]
+    pub(crate) fn read(&self, connection: ConnectionId, bytes: &[u8]) -> Option<Beginning<T>> {
+        let head = &self.kept[Self::slot(connection, bytes)];
+        #[cfg(target_arch = "x86_64")]
+        if let Some(here) = self.lanes {
+            return read_head(here, head, bytes);
+        }
+        head.read_by_words(bytes)
     }
 
     /// Takes the first `length` bytes of the frame, with these numbers (see [`Head::learn`]), for the
@@ -232,11 +263,12 @@ mod tests {
                 && between(text.as_bytes(), &places) == between(&bytes, &places);
             let expected: Option<Vec<u64>> =
                 if alike { places.iter().map(plain).collect() } else { None };
-            let read = head.read(&bytes).map(|(of, numbers, length)| {
-                assert_eq!((of, length), (7, text.len()));
-                numbers.to_vec()
-            });
-            prop_assert_eq!(read, expected);
+            let expected = expected.map(|numbers| (7, numbers[..READ].try_into().unwrap(), text.len()));
+            prop_assert_eq!(head.read_by_words(&bytes), expected);
+            #[cfg(target_arch = "x86_64")]
+            if let Some(here) = Here::new() {
+                prop_assert_eq!(read_head(here, &head, &bytes), expected);
+            }
         }
     }
 
@@ -258,7 +290,7 @@ mod tests {
         learn(&mut heads, "ethusdt@depth@0ms", 5_000, 2);
         let read = |heads: &Heads<u8>, name: &str, number: u64| {
             let text = frame(name, number);
-            let read = heads.likely(ConnectionId(3), text.as_bytes()).read(text.as_bytes());
+            let read = heads.read(ConnectionId(3), text.as_bytes());
             read.map(|(of, numbers, _)| (of, numbers[1]))
         };
         assert_eq!(read(&heads, "btcusdt@depth@0ms", 17), Some((1, 17)));

@@ -6,114 +6,74 @@
 //! left. Where the point is, is looked for: some venues write each number as short as it can be.
 //! [`Units::read_pairs_by_words`] is the scalar twin, and reads whatever this does not.
 
+mod forms;
+
+pub(crate) use forms::Forms;
+
 use crate::{
     cursor::{Cursor, Span},
+    heads::{Beginning, DIGITS, Head, READ},
     units::{Number, Units},
 };
+use forms::WHOLE_MAX;
 use std::arch::x86_64::{
-    __m256i, _mm_cvtsi128_si64, _mm_loadu_si128, _mm256_and_si256, _mm256_castsi256_si128,
-    _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_or_si256, _mm256_packus_epi32,
-    _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_shuffle_epi8,
-    _mm256_sub_epi8, _mm256_subs_epu8, _mm256_testz_si256,
+    __m256i, _MM_HINT_T0, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
+    _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_packus_epi32, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_shuffle_epi8, _mm256_sub_epi8, _mm256_subs_epu8, _mm256_testz_si256,
 };
-use tickhawk_market::{Change, Price, Qty, Scale, Side};
+use tickhawk_market::{Change, Price, Qty, Side};
 
-/// Where the digits of a number are, counted in the sixteen bytes that end with it.
+/// There is one only where the processor has what lanes take.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-struct Lanes {
-    /// Which byte goes to each place, the digits that count moving to the end; 0x80 for none.
-    picked: [u8; 16],
-    /// Digits that do not count, and so must be zero. The point too, where no digit follows it.
-    spare: [u8; 16],
-}
+pub(crate) struct Here(());
 
-/// Most digits before the point.
-const WHOLE_MAX: usize = 8;
-
-/// How numbers become integers of one count of decimals: by the bytes from the point on, itself
-/// included, and by those before it.
-#[derive(Debug)]
-pub(crate) struct Forms([[Lanes; WHOLE_MAX]; 16]);
-
-/// By the decimals of the integers.
-static FORMS: [Forms; 9] = {
-    let mut table =
-        [const { Forms([const { [const { Lanes::new(0, 0, 0) }; WHOLE_MAX] }; 16]) }; 9];
-    let mut decimals = 0;
-    while decimals < 9 {
-        let mut behind = 0;
-        while behind < 16 {
-            let mut whole = 0;
-            while whole < WHOLE_MAX {
-                table[decimals].0[behind][whole] = Lanes::new(whole + 1, behind, decimals);
-                whole += 1;
-            }
-            behind += 1;
-        }
-        decimals += 1;
-    }
-    table
-};
-
-impl Forms {
-    /// Those of prices and of quantities; `None` of more decimals than fit.
-    pub(crate) fn of(scale: Scale) -> Option<[&'static Self; 2]> {
-        let of = |decimals: u8| FORMS.get(usize::from(decimals));
-        Some([of(scale.price_decimals)?, of(scale.qty_decimals)?])
+impl Here {
+    pub(crate) fn new() -> Option<Self> {
+        // Every processor that has the first has the others.
+        let are_here = std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("lzcnt");
+        are_here.then_some(Self(()))
     }
 }
 
-impl Lanes {
-    /// Of numbers with so many bytes before the point, and so many from it on, itself included, as
-    /// integers of so many decimals.
-    const fn new(whole: usize, behind: usize, decimals: usize) -> Self {
-        let (mut picked, mut spare) = ([0x80; 16], [0; 16]);
-        let point = 16 - behind;
-        let written = behind.saturating_sub(1);
-        let kept = if written < decimals { written } else { decimals };
-        let mut place = 0;
-        while place < kept {
-            picked[16 - decimals + place] = (point + 1 + place) as u8;
-            place += 1;
-        }
-        let mut place = 0;
-        while place < point && place < whole {
-            picked[15 - decimals - place] = (point - 1 - place) as u8;
-            place += 1;
-        }
-        let mut place = if behind == 1 { point } else { point + 1 + kept };
-        while behind > 0 && place < 16 {
-            spare[place] = 0xff;
-            place += 1;
-        }
-        Self { picked, spare }
-    }
-}
+/// Cache lines of a frame that are fetched while its head is compared: those behind it.
+const LINES: std::ops::Range<usize> = 3..16;
 
-/// Whether this processor can.
+/// As [`Head::read_by_words`].
 #[inline(always)]
-pub(crate) fn are_here() -> bool {
-    // Every processor that has the first has the others; asking is a look at one word.
-    std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("bmi1")
-        && std::arch::is_x86_feature_detected!("bmi2")
-        && std::arch::is_x86_feature_detected!("lzcnt")
+pub(crate) fn read_head<T: Copy>(_: Here, head: &Head<T>, bytes: &[u8]) -> Option<Beginning<T>> {
+    // SAFETY: there is a `Here` only where the processor has what the function is compiled for.
+    unsafe { read_head_here(head, bytes) }
 }
 
-/// A price and a quantity; `None` without AVX2, and of what the general path must look at: among
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+fn read_head_here<T: Copy>(head: &Head<T>, bytes: &[u8]) -> Option<Beginning<T>> {
+    for line in bytes.chunks(64).take(LINES.end).skip(LINES.start) {
+        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+    }
+    head.read_with(bytes, |texts: [&[u8; DIGITS]; READ], own: [&[u8; DIGITS]; READ]| {
+        let two = |at: usize| {
+            let values = values(pair([texts[at], texts[at + 1]]));
+            integers(_mm256_and_si256(values, pair([own[at], own[at + 1]])))
+        };
+        let [[first, second], [third, fourth]] = [two(0), two(2)];
+        [first, second, third, fourth]
+    })
+}
+
+/// A price and a quantity; `None` without lanes, and of what the general path must look at: among
 /// them numbers whose sixteen bytes would begin before the frame.
 #[inline]
 pub(crate) fn read_two(units: &Units, bytes: &[u8], price: Span, qty: Span) -> Option<[Number; 2]> {
-    if !are_here() {
-        return None;
-    }
+    let forms = units.forms?;
     let text = |span: Span| bytes.get(span.end.wrapping_sub(16)..)?.first_chunk();
     let length = |span: Span| span.end.wrapping_sub(span.start);
     let (text, length) = ([text(price)?, text(qty)?], [length(price), length(qty)]);
-    let forms = units.forms?;
-    // SAFETY: the processor was just found to have what the function is compiled for.
+    // SAFETY: who holds forms was told that the processor has what the function is compiled for.
     unsafe { read_two_here(forms, text, length) }
 }
 
@@ -135,7 +95,7 @@ fn read_two_here(
 }
 
 /// Reads levels from the price at the cursor on. Leaves the cursor at the first price that the
-/// general path must look at, or past the end of the array and says so. Reads none without AVX2.
+/// general path must look at, or past the end of the array and says so. Reads none without lanes.
 #[inline]
 pub(crate) fn read_levels(
     units: &Units,
@@ -144,7 +104,7 @@ pub(crate) fn read_levels(
     changes: &mut Vec<Change>,
 ) -> bool {
     // SAFETY: as above.
-    are_here() && unsafe { read_levels_here(units, cursor, side, changes) }
+    units.forms.is_some_and(|forms| unsafe { read_levels_here(forms, cursor, side, changes) })
 }
 
 /// Bytes looked at before a price, so that what ends with it can be loaded whole; from it on, for
@@ -155,12 +115,11 @@ const WINDOW: usize = BEFORE + LEVEL + 8;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn read_levels_here(
-    units: &Units,
+    forms: [&'static Forms; 2],
     cursor: &mut Cursor<'_>,
     side: Side,
     changes: &mut Vec<Change>,
 ) -> bool {
-    let Some(forms) = units.forms else { return false };
     let bytes = cursor.bytes;
     let (at, is_done) = walk(forms, bytes, cursor.at, side, changes);
     cursor.at = at;
@@ -190,7 +149,8 @@ fn walk(
     side: Side,
     changes: &mut Vec<Change>,
 ) -> (usize, bool) {
-    while at >= BEFORE && at + (WINDOW - BEFORE) <= bytes.len() {
+    let last = bytes.len().checked_sub(WINDOW - BEFORE).filter(|_| at >= BEFORE);
+    while last.is_some_and(|last| at <= last) {
         // SAFETY: there are so many bytes before and behind.
         let window = unsafe { &*bytes.as_ptr().add(at - BEFORE).cast::<[u8; WINDOW]>() };
         let Some(([price, qty], end)) = level(forms, window) else { break };
@@ -263,15 +223,34 @@ fn numbers<const IN_A_ROW: bool>(
         return None;
     }
     // At least one byte is before the point.
-    let price = &forms[0].0[(length[0] - whole[0]) % 16][whole[0] - 1];
-    let qty = &forms[1].0[(length[1] - whole[1]) % 16][whole[1] - 1];
-    let values = _mm256_sub_epi8(pair(text), _mm256_set1_epi8(b'0'.cast_signed()));
+    let form = |which: usize| {
+        let (whole, length) = (whole[which], length[which]);
+        let behind = length.wrapping_sub(whole) % 16;
+        &forms[which].0[behind][whole.wrapping_sub(1) % WHOLE_MAX]
+    };
+    let (price, qty) = (form(0), form(1));
+    let values = values(pair(text));
     let digits = _mm256_shuffle_epi8(values, pair([&price.picked, &qty.picked]));
     let spare = _mm256_and_si256(values, pair([&price.spare, &qty.spare]));
     let wrong = _mm256_or_si256(spare, _mm256_subs_epu8(digits, _mm256_set1_epi8(9)));
     if _mm256_testz_si256(wrong, wrong) == 0 {
         return None;
     }
+    let [price, qty] = integers(digits);
+    Some([price.cast_signed(), qty.cast_signed()])
+}
+
+/// What each byte is worth as a digit.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+#[inline]
+fn values(text: __m256i) -> __m256i {
+    _mm256_sub_epi8(text, _mm256_set1_epi8(b'0'.cast_signed()))
+}
+
+/// The two numbers of sixteen digits each.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+#[inline]
+fn integers(digits: __m256i) -> [u64; 2] {
     // Ten times a digit and its neighbour, a hundred times a pair and its neighbour, and so on.
     let twos = _mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x010a));
     let fours = _mm256_madd_epi16(twos, _mm256_set1_epi32(0x0001_0064));
@@ -279,12 +258,11 @@ fn numbers<const IN_A_ROW: bool>(
     let eights = _mm256_madd_epi16(fours, _mm256_set1_epi32(0x0001_2710));
     let join = |eights: i64| {
         let eights = eights.cast_unsigned();
-        let number = (eights & 0xffff_ffff).wrapping_mul(100_000_000).wrapping_add(eights >> 32);
-        number.cast_signed()
+        (eights & 0xffff_ffff).wrapping_mul(100_000_000).wrapping_add(eights >> 32)
     };
-    let price = _mm_cvtsi128_si64(_mm256_castsi256_si128(eights));
-    let qty = _mm_cvtsi128_si64(_mm256_extracti128_si256::<1>(eights));
-    Some([join(price), join(qty)])
+    let first = _mm_cvtsi128_si64(_mm256_castsi256_si128(eights));
+    let second = _mm_cvtsi128_si64(_mm256_extracti128_si256::<1>(eights));
+    [join(first), join(second)]
 }
 
 /// Which bytes are that one.

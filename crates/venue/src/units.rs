@@ -13,7 +13,7 @@
 
 use crate::cursor::{Cursor, Span};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::Forms;
+use crate::lanes::{Forms, read_levels};
 use tickhawk_market::{
     Change, Decimal, Price, Qty, Scale, Side,
     digits::{FIRST_BYTES, POW10, ZEROS, not_digits, value, word},
@@ -29,6 +29,12 @@ pub(crate) struct Units {
     /// How lanes read both, unless they cannot.
     #[cfg(target_arch = "x86_64")]
     pub(crate) forms: Option<[&'static Forms; 2]>,
+}
+
+/// Without lanes none can be read by them.
+#[cfg(not(target_arch = "x86_64"))]
+fn read_levels(_: &Units, _: &mut Cursor<'_>, _: Side, _: &mut Vec<Change>) -> bool {
+    false
 }
 
 /// A number's units, and the decimals it is written with.
@@ -208,15 +214,11 @@ impl Units {
         side: Side,
         changes: &mut Vec<Change>,
     ) -> Option<()> {
-        #[cfg(target_arch = "x86_64")]
-        if crate::lanes::are_here() {
-            let by_lanes = crate::lanes::read_levels;
-            return self.walk_pairs(cursor, side, changes, by_lanes);
-        }
-        self.read_pairs_by_words(cursor, side, changes)
+        self.walk_pairs(cursor, side, changes, read_levels)
     }
 
     /// The same with what every processor has.
+    #[cfg(test)]
     pub(crate) fn read_pairs_by_words(
         &mut self,
         cursor: &mut Cursor<'_>,

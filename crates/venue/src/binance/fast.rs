@@ -15,7 +15,7 @@ use crate::{
     Sync,
     context::Context,
     cursor::{Cursor, Span},
-    heads::NUMBERS,
+    heads::{NUMBERS, READ},
     protocol::Fast,
 };
 use tickhawk_market::{BookKind, InstrumentId, Side, Trade};
@@ -31,8 +31,7 @@ pub(super) struct DiffHead {
 impl Binance {
     #[inline(always)]
     pub(super) fn fast_frame(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
-        if let Some((head, numbers, at)) = self.heads.likely(context.connection, bytes).read(bytes)
-        {
+        if let Some((head, numbers, at)) = self.heads.read(context.connection, bytes) {
             self.fast_diff(context, head, numbers, Cursor { bytes, at })?;
             return Some(Ok(()));
         }
@@ -62,7 +61,7 @@ impl Binance {
         &mut self,
         context: &Context<'_>,
         frame: &mut FastFrame<'_>,
-    ) -> Option<(DiffHead, [u64; NUMBERS])> {
+    ) -> Option<(DiffHead, [u64; READ])> {
         let FastFrame { cursor, is_wrapped } = frame;
         let (mut numbers, mut places) = ([0; NUMBERS], [Span::default(); NUMBERS]);
         let mut number = |cursor: &mut Cursor<'_>, which: usize| {
@@ -89,7 +88,8 @@ impl Binance {
         cursor.expect(b",\"b\":")?;
         let head = DiffHead { id, is_wrapped: *is_wrapped, has_previous };
         self.heads.learn(context.connection, cursor.bytes, cursor.at, &places, head);
-        Some((head, numbers))
+        let [event_at, first_id, final_id, previous_id, _] = numbers;
+        Some((head, [event_at, first_id, final_id, previous_id]))
     }
 
     /// A diff in its place of a book that is whole, from its bids on; every other one takes the
@@ -99,11 +99,11 @@ impl Binance {
         &mut self,
         context: &mut Context<'_>,
         head: DiffHead,
-        numbers: [u64; NUMBERS],
+        numbers: [u64; READ],
         mut cursor: Cursor<'_>,
     ) -> Option<()> {
         let DiffHead { id, is_wrapped, has_previous } = head;
-        let [event_at, first_id, final_id, previous_id, _] = numbers;
+        let [event_at, first_id, final_id, previous_id] = numbers;
         let event_at = crate::json::millis(event_at)?;
         let ids = Ids { first_id, final_id, previous_id: has_previous.then_some(previous_id) };
         let futures = self.futures;
