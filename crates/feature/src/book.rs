@@ -251,18 +251,25 @@ impl TopSide {
         let is_narrow = |level: &Level| level.price.units().unsigned_abs() < NARROW;
         // Prices are in order, so the first and the last one bound all.
         let are_narrow = is_narrow(near.first()?) && is_narrow(near.last()?);
-        let sum = match i64::try_from(doubled_mid) {
-            Ok(mid) if are_narrow && mid.unsigned_abs() < 2 * NARROW => {
-                self.slope_sum(near, |price| (2 * price - mid).abs())
+        let held = self.total(near.len());
+        let sum = match (i64::try_from(doubled_mid), i64::try_from(held)) {
+            (Ok(mid), Ok(_)) if are_narrow && mid.unsigned_abs() < 2 * NARROW => {
+                self.slope_sum(near, |price| (2 * price - mid).abs(), |held| held as i64 as f64)
             }
-            _ => self.slope_sum(near, |price| (2 * i128::from(price) - doubled_mid).abs()),
+            _ => self.slope_sum(near, |price| (2 * i128::from(price) - doubled_mid).abs(), float),
         };
         Some(sum? * float(2 * i128::from(tick)) / near.len() as f64)
     }
 
-    /// The sum over levels of relative growth per doubled unit of price. Divides once a level.
+    /// The sum over levels of relative growth per doubled unit of price. Divides once a level. Levels
+    /// that hold less than nothing have no slope, so that none holds more than all together.
     #[inline(always)]
-    fn slope_sum<D>(&self, near: &[Level], doubled_distance: impl Fn(i64) -> D) -> Option<f64>
+    fn slope_sum<D>(
+        &self,
+        near: &[Level],
+        doubled_distance: impl Fn(i64) -> D,
+        float_of_held: impl Fn(i128) -> f64,
+    ) -> Option<f64>
     where
         D: Copy + Default + PartialOrd + Sub<Output = D> + Into<i128>,
     {
@@ -276,7 +283,7 @@ impl TopSide {
             }
             // The first level rises from nothing: its growth counts as one.
             let before = if *cumulated == 0 { i128::from(qty) } else { *cumulated };
-            sum += qty as f64 / (float(before) * float(step.into()));
+            sum += qty as f64 / (float_of_held(before) * float(step.into()));
             distance = reached;
         }
         Some(sum)

@@ -81,6 +81,21 @@ fn exactly_at_every_edge() {
     }
 }
 
+#[test]
+fn levels_that_hold_more_together_than_a_word() {
+    let mut twins = Twins::new(everything(256), Some(5));
+    for step in 0..200u64 {
+        let at = START + step * SECOND / 10;
+        let most = i64::MAX - (step * step) as i64;
+        let side = |first: i64, toward: i64| {
+            (0..12i64).map(|n| level(first + toward * 5 * n, most >> ((n + 1) % 4))).collect()
+        };
+        twins
+            .apply(at, &Happening::Book(side(60_000, -1), side(60_005 + (step % 3) as i64 * 5, 1)));
+        twins.check(at);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
 

@@ -23,12 +23,13 @@ impl From<std::fmt::Error> for DrawError {
 }
 
 /// Colours that hold on white and on black.
-pub const COLOURS: [RGBColor; 5] = [
+pub const COLOURS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 90, 40),
     RGBColor(44, 150, 70),
     RGBColor(160, 80, 190),
     RGBColor(140, 120, 40),
+    RGBColor(20, 150, 160),
 ];
 
 /// What others are held against.
