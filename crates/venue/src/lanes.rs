@@ -4,7 +4,10 @@
 //! place, so one shuffle drops the point and the zeros that do not count; the digits before the
 //! number's first byte are masked away, and three multiplications of pairs make integers of what is
 //! left. Where the point is, is looked for: some venues write each number as short as it can be.
-//! [`Units::read_pairs_by_words`] is the scalar twin, and reads whatever this does not.
+//! What this does not read, [`Units::read_pairs`] reads by words, the scalar twin.
+//!
+//! The numbers of a diff's head ([`Head`]) are made the same way, two at once: where their digits are
+//! is known beforehand.
 
 mod forms;
 
