@@ -1,5 +1,6 @@
 //! The fast readers make of every frame what the general path makes of it: two decoders hear one
-//! session, one of them with its fast readers shut.
+//! session, one of them with its fast readers shut. The other one rehearses every frame, before it
+//! comes and after, which changes nothing.
 
 mod mutation;
 mod recordings;
@@ -17,6 +18,7 @@ struct Pair {
     general: Decoder,
     fast_out: Updates,
     general_out: Updates,
+    scratch: Updates,
     /// Frames that changed a book that was whole, and those of them that a fast reader took.
     book_frames: u64,
     book_frames_taken: u64,
@@ -32,6 +34,7 @@ impl Pair {
             general,
             fast_out: Updates::new(),
             general_out: Updates::new(),
+            scratch: Updates::new(),
             book_frames: 0,
             book_frames_taken: 0,
         }
@@ -61,7 +64,9 @@ impl Pair {
     #[track_caller]
     fn frame(&mut self, connection: ConnectionId, bytes: &[u8]) {
         let taken_before = self.fast.fast.taken;
+        self.fast.rehearse(connection, bytes, &mut self.scratch);
         self.hear(bytes, |decoder, bytes, out| decoder.frame(connection, bytes, out));
+        self.fast.rehearse(connection, bytes, &mut self.scratch);
         let is_book = |update: &Update| matches!(update, Update::Book(book) if book.kind == tickhawk_market::BookKind::Diff);
         let is_snapshot = |update: &Update| matches!(update, Update::Book(book) if book.kind == tickhawk_market::BookKind::Snapshot);
         let updates = &self.fast_out.updates;

@@ -4,33 +4,23 @@
 mod tests;
 
 use crate::{
-    Counts, DecodeError, Instrument, Instruments, Sync, Venue, binance::Binance,
-    bitfinex::Bitfinex, bitmex::Bitmex, bybit::Bybit, coinbase::Coinbase,
-    coinbase_exchange::CoinbaseExchange, context::Context, json::Frame, kraken::Kraken,
-    kraken_futures::KrakenFutures, okx::Okx, protocol::Protocol,
+    Counts, DecodeError, Instrument, Instruments, Limits, Sync, Venue,
+    binance::Binance,
+    bitfinex::Bitfinex,
+    bitmex::Bitmex,
+    bybit::Bybit,
+    coinbase::Coinbase,
+    coinbase_exchange::CoinbaseExchange,
+    context::Context,
+    json::Frame,
+    kraken::Kraken,
+    kraken_futures::KrakenFutures,
+    okx::Okx,
+    protocol::{Fast, Protocol},
 };
 use tickhawk_market::{
     ConnectionId, InstrumentId, Level, Metadata, Request, Scale, StaleCause, Update, Updates,
 };
-
-/// Bounds on what input may make us hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest frame or REST reply read. 16 MiB: a real Coinbase snapshot is 5 MB.
-    pub frame_bytes: usize,
-    /// Most instruments a session may name. 4,096: more than any venue lists of one kind.
-    pub instruments: usize,
-    /// Bytes of diffs one instrument may buffer while it waits for a REST snapshot; the oldest go
-    /// first, and a snapshot that then does not reach the rest is asked for again. 4 MiB: a minute
-    /// and more of the busiest Binance book.
-    pub buffered_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { frame_bytes: 16 << 20, instruments: 4_096, buffered_bytes: 4 << 20 }
-    }
-}
 
 /// A venue's decoder. One serves all connections of one venue in a session.
 #[derive(Debug)]
@@ -169,9 +159,7 @@ impl Decoder {
             return None;
         }
         let (mark, first_change) = (out.mark(), out.changes.len());
-        let (protocol, mut context) = self.parts(connection, out);
-        let Some(result) = protocol!(protocol, protocol => protocol.fast(&mut context, bytes))
-        else {
+        let Some(result) = self.read_fast(connection, bytes, out) else {
             out.rewind(mark);
             return None;
         };
@@ -184,6 +172,30 @@ impl Decoder {
             self.malformed(connection, first_change, out);
         }
         Some(result)
+    }
+
+    /// A function of its own, and one for all: [`Decoder::rehearse`] is to run this very code.
+    #[inline(never)]
+    fn read_fast(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &[u8],
+        out: &mut Updates,
+    ) -> Option<Fast> {
+        let (protocol, mut context) = self.parts(connection, out);
+        protocol!(protocol, protocol => protocol.fast(&mut context, bytes))
+    }
+
+    /// Reads a frame as [`Decoder::frame`] does, and concludes nothing of it: its last bracket is
+    /// withheld, without which no fast reader takes it, and one that does not take a frame leaves all
+    /// as it was. What code and tables that needs are in the caches then. `scratch` is cleared.
+    pub fn rehearse(&mut self, connection: ConnectionId, bytes: &[u8], scratch: &mut Updates) {
+        scratch.clear();
+        if let Some((b'}' | b']', all_but_last)) = bytes.split_last() {
+            let taken = self.read_fast(connection, all_but_last, scratch);
+            debug_assert!(taken.is_none(), "a fast reader took a frame that is cut off");
+        }
+        scratch.clear();
     }
 
     /// Decodes the reply to a REST request: a book snapshot or instrument metadata, told by `url`

@@ -54,6 +54,7 @@ mod kraken_futures;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "a loop for processors with AVX2, chosen at run time")]
 mod lanes;
+mod limits;
 mod okx;
 mod protocol;
 #[cfg(test)]
@@ -64,9 +65,10 @@ mod venue;
 
 pub use client::{Dialect, Ping, Route, Terms};
 pub use context::Counts;
-pub use decoder::{Decoder, Limits};
+pub use decoder::Decoder;
 pub use error::DecodeError;
 pub use instrument::{Instrument, Instruments, Sync};
+pub use limits::Limits;
 pub use venue::{UnknownVenue, Venue};
 
 pub use tickhawk_market::Updates;

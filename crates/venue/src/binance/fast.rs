@@ -106,9 +106,7 @@ impl Binance {
         let [event_at, first_id, final_id, previous_id] = numbers;
         let event_at = crate::json::millis(event_at)?;
         let ids = Ids { first_id, final_id, previous_id: has_previous.then_some(previous_id) };
-        let futures = self.futures;
-        if context.sync(id) != Sync::Live || self.feed(id).verdict(futures, &ids) != Verdict::Apply
-        {
+        if context.sync(id) != Sync::Live {
             return None;
         }
         let mut book = context.message_in_units(id)?;
@@ -116,6 +114,10 @@ impl Binance {
         cursor.expect(b",\"a\":")?;
         book.read_pairs(&mut cursor, Side::Ask)?;
         FastFrame { cursor, is_wrapped }.end()?;
+        let futures = self.futures;
+        if self.feed(id).verdict(futures, &ids) != Verdict::Apply {
+            return None;
+        }
         book.finish(BookKind::Diff, Diff::facts(Some(event_at), &ids));
         context.instruments.get_mut(id).connection = Some(context.connection);
         self.saw(context, id);

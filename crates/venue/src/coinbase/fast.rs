@@ -25,9 +25,6 @@ impl Coinbase {
         cursor.expect(b",\"sequence_num\":")?;
         let number = cursor.unsigned()?;
         cursor.expect(b",\"events\":[")?;
-        if self.sequence.place(context.connection, number) != Place::Next {
-            return None;
-        }
         loop {
             book_event(context, &mut cursor, sent_at, number)?;
             if !cursor.skip(b",") {
@@ -36,6 +33,9 @@ impl Coinbase {
         }
         cursor.expect(b"]}")?;
         cursor.end()?;
+        if self.sequence.place(context.connection, number) != Place::Next {
+            return None;
+        }
         self.sequence.accept(context.connection, number);
         Some(Ok(()))
     }
