@@ -80,6 +80,7 @@ impl Book {
     ///
     /// If a side comes to more levels than the limit, even between two changes of the message, the
     /// worst goes and the book is Stale.
+    #[inline(never)]
     pub fn apply<C>(&mut self, update: &BookUpdate, changes: C) -> Applied
     where
         C: IntoIterator<Item: Borrow<Change>, IntoIter: ExactSizeIterator + Clone>,

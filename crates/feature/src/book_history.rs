@@ -114,6 +114,14 @@ impl BookHistory {
         self.kyle.advance(at);
     }
 
+    /// Looks at what the next message will need.
+    pub(crate) fn touch(&self) {
+        self.update_rate.touch();
+        self.ofis.iter().for_each(Ofi::touch);
+        self.zscores.iter().for_each(ZScore::touch);
+        self.mids.touch();
+    }
+
     /// Whether a time window has been observed whole, or one by count is full.
     fn is_whole(&self, window: Window, at: u64, count: u64) -> bool {
         match window {

@@ -55,6 +55,10 @@ impl TradeFlow {
         self.rolling.expire(now);
     }
 
+    pub(crate) fn touch(&self) {
+        self.rolling.touch();
+    }
+
     pub(crate) fn volumes(&self, window: usize) -> Volumes {
         self.rolling.sum(window)
     }

@@ -5,6 +5,7 @@
 
 use crate::measure::float;
 use crate::window::{Now, Window};
+use core::hint::black_box;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct MidChange {
@@ -100,6 +101,14 @@ impl MidHistory {
         let change = change(&self.changes, position);
         let known = self.head > 0 && window.key(change.at, change.update) <= window.horizon(now)?;
         known.then_some(change.doubled_mid)
+    }
+
+    /// Looks at the slots that the next event will need.
+    pub(crate) fn touch(&self) {
+        black_box(change(&self.changes, self.head).at);
+        for cursor in &self.cursors {
+            black_box(change(&self.changes, cursor.position).at);
+        }
     }
 
     pub(crate) fn overflows(&self) -> u64 {

@@ -77,6 +77,10 @@ impl Ofi {
         self.rolling.expire(now);
     }
 
+    pub(crate) fn touch(&self) {
+        self.rolling.touch();
+    }
+
     /// The summed flow in quantity units.
     pub(crate) fn units(&self, window: usize) -> i128 {
         self.rolling.sum(window)

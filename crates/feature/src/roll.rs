@@ -50,6 +50,10 @@ impl Roll {
         self.pairs.expire(now);
     }
 
+    pub(crate) fn touch(&self) {
+        self.pairs.touch();
+    }
+
     /// The estimate in price units; `None` for few pairs or a covariance that is not negative.
     pub(crate) fn spread(&self, window: usize) -> Option<f64> {
         let count = self.pairs.count(window);

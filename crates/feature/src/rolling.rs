@@ -12,6 +12,7 @@
 //! its oldest entry at hand, so that the ring is not touched while nothing leaves.
 
 use crate::window::{Now, Window};
+use core::hint::black_box;
 
 /// Something that can be added to a running sum and taken out again, exactly.
 pub(crate) trait Sample: Copy + Default {
@@ -150,6 +151,15 @@ impl<T: Sample> Rolling<T> {
         }
         self.entries[slot] = Entry { at, index, sample };
         self.head += 1;
+    }
+
+    /// Looks at the slots that the next event will need.
+    pub(crate) fn touch(&self) {
+        let at = |position| self.entries[slot(&self.entries, position)].at;
+        black_box(at(self.head));
+        for span in &self.spans {
+            black_box(at(span.tail));
+        }
     }
 
     /// The running sum of a window.

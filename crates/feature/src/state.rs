@@ -39,7 +39,7 @@ impl FeatureState {
 
     /// Takes a book message: the best levels of each side after it, best first, at least the
     /// plan's depth of them where the book has as many. Sides may be empty, the book crossed.
-    #[inline]
+    #[inline(never)]
     pub fn on_book(&mut self, at: UnixNanos, bids: &[Level], asks: &[Level]) {
         debug_assert!(bids.is_sorted_by(|a, b| a.price > b.price), "bids come best first");
         debug_assert!(asks.is_sorted_by(|a, b| a.price < b.price), "asks come best first");
@@ -170,10 +170,18 @@ impl FeatureState {
     }
 
     /// Fills the features and validity mask of a frame made for as many features.
-    #[inline]
+    #[inline(never)]
     pub fn fill_frame(&mut self, at: UnixNanos, frame: &mut FeatureFrame) {
         let (values, valid) = frame.parts_mut();
         self.fill(at, values, valid);
+    }
+
+    /// Fills them as of the latest event once more, which changes nothing, and looks at what the next
+    /// event will need: all of it is in the caches then.
+    pub fn look_again(&mut self, frame: &mut FeatureFrame) {
+        self.books.touch();
+        self.trades.touch();
+        self.fill_frame(UnixNanos::new(self.at), frame);
     }
 
     #[inline]

@@ -58,6 +58,12 @@ impl TradeHistory {
         self.roll.expire(now);
     }
 
+    /// Looks at what the next trade will need.
+    pub(crate) fn touch(&self) {
+        self.flow.touch();
+        self.roll.touch();
+    }
+
     /// Whether a time window has been observed whole, or one by count is full.
     fn is_whole(&self, window: usize, at: u64) -> bool {
         let window_of = self.flow.window(window);

@@ -113,6 +113,10 @@ impl ZScore {
         self.past.expire(Now { at, index: self.past_count });
     }
 
+    pub(crate) fn touch(&self) {
+        self.past.touch();
+    }
+
     pub(crate) fn value(&self, window: usize) -> Option<f64> {
         score(self.past.count(window), self.past.sum(window), self.newest?.1)
     }

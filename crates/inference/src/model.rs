@@ -140,7 +140,7 @@ impl Model {
     ///
     /// # Panics
     /// If the memory is another model's.
-    #[inline]
+    #[inline(never)]
     pub fn run_with(
         &mut self,
         memory: &mut Memory,
