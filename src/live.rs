@@ -53,7 +53,8 @@ pub fn run(args: LiveArgs) -> Result<Outcome> {
     let lanes = Lane::resolve(&config, &args.feed)?;
     // Inference threads never sleep.
     let spinning = lanes.len() + lanes.iter().filter(|lane| lane.busy_poll).count();
-    let tuned = config.tuning.apply(Threads { spinning, has_sockets: true });
+    let threads = Threads { spinning, has_sockets: true, waits_to_score: true };
+    let tuned = config.tuning.apply(threads);
     let stop = shutdown::install()?;
     let (out, shown) = match &args.signals {
         Some(path) => (replay::open_signals(path)?, u64::MAX),
@@ -75,7 +76,8 @@ pub fn record(args: RecordArgs) -> Result<Outcome> {
     let config = Config::resolve(&args.config, &ScoringArgs::default())?;
     let lanes = Lane::resolve(&config, &args.feed)?;
     let spinning = lanes.iter().filter(|lane| lane.busy_poll).count();
-    let tuned = config.tuning.apply(Threads { spinning, has_sockets: true });
+    let threads = Threads { spinning, has_sockets: true, waits_to_score: false };
+    let tuned = config.tuning.apply(threads);
     let stop = shutdown::install()?;
     let feed = args.feed.clone();
     let changes = reload::watch(
@@ -218,6 +220,7 @@ impl<'a> LiveLane<'a> {
             lossy: true,
             must_pin: true,
             max_batch,
+            keep_warm: tuned.keep_warm,
         };
         let outcome = run_threaded(
             &mut source,

@@ -37,7 +37,8 @@ pub fn run(args: ReplayArgs) -> Result<Outcome> {
     let files = files_or_bundled(&args.files)?;
     // Whoever replays in a hurry never sleeps.
     let spinning = if args.runner == Runner::Threaded { 2 } else { 1 };
-    let tuned = config.tuning.apply(Threads { spinning, has_sockets: false });
+    let threads = Threads { spinning, has_sockets: false, waits_to_score: false };
+    let tuned = config.tuning.apply(threads);
     let scoring = Scoring::open(&config, &files, &args.venue, Ladder::load(&config)?)?;
     let Scoring { venue, mut recording, market, decision, names, clock, described } = scoring;
     eprintln!("{venue}: {} files; {described}", files.len());

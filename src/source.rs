@@ -64,13 +64,17 @@ impl LiveSource {
 impl Source for LiveSource {
     type Error = FeedError;
 
-    #[inline]
     fn next_record(&mut self) -> Result<Option<Record<'_>>, FeedError> {
+        self.await_record(&mut || {})
+    }
+
+    #[inline]
+    fn await_record(&mut self, idle: &mut dyn FnMut()) -> Result<Option<Record<'_>>, FeedError> {
         if let Some((received_at, symbols)) = &self.wanted {
             let (connection, input) = (ConnectionId(0), Input::Wanted(symbols));
             return Ok(Some(Record { connection, received_at: *received_at, input }));
         }
-        self.arrival = self.client.next()?;
+        self.arrival = self.client.next_or(idle)?;
         Ok(self.arrival.as_ref().map(|arrival| Record {
             connection: arrival.connection,
             received_at: arrival.received_at,

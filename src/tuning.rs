@@ -31,6 +31,8 @@ pub struct TuningSection {
     busy_poll_us: Option<u32>,
     /// Real-time priority of the market and inference threads.
     realtime_priority: Option<u8>,
+    /// Rehearse while waiting without sleeping.
+    keep_warm: Option<bool>,
 }
 
 /// What is asked of the host, every number in its range.
@@ -44,6 +46,8 @@ pub struct Threads {
     pub spinning: usize,
     /// Whether the run has sockets.
     pub has_sockets: bool,
+    /// Whether some of them wait for what they will score.
+    pub waits_to_score: bool,
 }
 
 /// What became of one wish.
@@ -65,10 +69,13 @@ pub struct Tuned {
     huge_pages: State,
     busy_poll: State,
     realtime: State,
+    warm: State,
     /// What sockets are to be opened with, if the host lets them.
     pub busy_poll_us: Option<u32>,
     /// What market and inference threads are to have, if the host lets them.
     pub realtime_priority: Option<u8>,
+    /// Whether threads that wait without sleeping are to rehearse.
+    pub keep_warm: bool,
 }
 
 /// What reports tell of it. `docs/outputs.md` explains every key.
@@ -79,6 +86,7 @@ pub struct TuningRow {
     huge_pages: String,
     busy_poll_us: String,
     realtime_priority: String,
+    keep_warm: String,
 }
 
 impl Tuning {
@@ -114,7 +122,13 @@ impl Tuning {
             let leaves = leaves_a_core(threads.spinning, allowed_cores().len());
             settled("realtime_priority", leaves.and_then(|()| try_realtime(priority)))
         });
+        let warm = match (self.0.keep_warm, threads.waits_to_score) {
+            (Some(false), _) | (None, false) => State::Off,
+            (_, true) => State::On,
+            (Some(true), false) => State::Unused("nothing is scored as it comes"),
+        };
         Tuned {
+            keep_warm: warm == State::On,
             busy_poll_us: busy_poll_us.filter(|_| busy_poll == State::On),
             realtime_priority: realtime_priority.filter(|_| realtime == State::On),
             lock_memory,
@@ -122,6 +136,7 @@ impl Tuning {
             huge_pages,
             busy_poll,
             realtime,
+            warm,
         }
     }
 
@@ -154,9 +169,15 @@ impl Tuning {
     }
 
     /// What `tickhawk check` prints of it: key, value, who said so.
-    pub fn values(&self) -> [(&'static str, String, Origin); 5] {
-        let TuningSection { lock_memory, prefault, huge_pages, busy_poll_us, realtime_priority } =
-            &self.0;
+    pub fn values(&self) -> [(&'static str, String, Origin); 6] {
+        let TuningSection {
+            lock_memory,
+            prefault,
+            huge_pages,
+            busy_poll_us,
+            realtime_priority,
+            keep_warm,
+        } = &self.0;
         let origin = |said: bool| if said { Origin::File } else { Origin::Default };
         let yes = |key, said: &Option<bool>, default: bool| {
             (key, said.unwrap_or(default).to_string(), origin(said.is_some()))
@@ -171,6 +192,7 @@ impl Tuning {
             yes("tuning.huge_pages", huge_pages, true),
             number("tuning.busy_poll_us", busy_poll_us.map(|us| us.to_string())),
             number("tuning.realtime_priority", realtime_priority.map(|p| p.to_string())),
+            yes("tuning.keep_warm", keep_warm, true),
         ]
     }
 }
@@ -224,6 +246,7 @@ impl Tuned {
             huge_pages: self.huge_pages.to_string(),
             busy_poll_us: self.busy_poll.to_string(),
             realtime_priority: self.realtime.to_string(),
+            keep_warm: self.warm.to_string(),
         }
     }
 
@@ -237,13 +260,14 @@ impl Tuned {
 }
 
 impl TuningRow {
-    fn states(&self) -> [(&'static str, &str); 5] {
+    fn states(&self) -> [(&'static str, &str); 6] {
         [
             ("lock_memory", &self.lock_memory),
             ("prefault", &self.prefault),
             ("huge_pages", &self.huge_pages),
             ("busy_poll_us", &self.busy_poll_us),
             ("realtime_priority", &self.realtime_priority),
+            ("keep_warm", &self.keep_warm),
         ]
     }
 }
@@ -313,7 +337,8 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_off_and_what_is_of_no_use_is_said() {
         let tuning = Tuning(TuningSection { busy_poll_us: Some(50), ..Default::default() });
-        let tuned = tuning.apply(Threads { spinning: 0, has_sockets: false });
+        let tuned =
+            tuning.apply(Threads { spinning: 0, has_sockets: false, waits_to_score: false });
         assert!(["none", "huge_pages"].contains(&&*tuned.summary()), "{}", tuned.summary());
         let row = tuned.row();
         assert_eq!(row.busy_poll_us, "unused: there is no socket");

@@ -120,13 +120,13 @@ fn the_page_needs_nothing_else() {
     let fits = |line: &str| line.starts_with("note: ") || line.chars().count() <= 80;
     assert!(stdout.lines().all(fits), "{stdout}");
     let text = fs::read_to_string(&page).unwrap();
-    assert_eq!(text.matches("<svg").count(), 3, "percentiles and two waterfalls");
+    assert_eq!(text.matches("<svg").count(), 4, "percentiles and three waterfalls");
     for outside in ["http://", "https://", "src=", "href="] {
         let own = text.matches("http://www.w3.org").count();
         let count = text.matches(outside).count();
         assert!(count <= if outside == "http://" { own } else { 0 }, "{outside}");
     }
-    assert_eq!(fs::read_dir(hgrm).unwrap().count(), 4);
+    assert_eq!(fs::read_dir(hgrm).unwrap().count(), 6);
 }
 
 #[test]
@@ -249,10 +249,18 @@ fn two_threads_hear_what_one_hears() {
         let program = Path::new(env!("CARGO_BIN_EXE_tickhawk"));
         let start = if is_encrypted { Server::start_encrypted } else { Server::start };
         let server = start(program, 1_000.0, None).unwrap();
-        let (busy_poll, read_buffer_bytes) = (threads.is_none(), 4_096);
-        let (frames, from, kept, core) = (1_000, 4_500, 0, None);
-        let listening =
-            Listening { busy_poll, read_buffer_bytes, frames, from, kept, core, threads };
+        // One that sleeps and is left cold, and one that does neither, make the same signals.
+        let (busy_poll, keep_warm) = (threads.is_none(), threads.is_none());
+        let listening = Listening {
+            busy_poll,
+            keep_warm,
+            read_buffer_bytes: 4_096,
+            frames: 1_000,
+            from: 4_500,
+            kept: 0,
+            core: None,
+            threads,
+        };
         let turn = turn(&bench, &server, 1_000.0, listening).unwrap();
         let written = server.finish().unwrap();
         let latencies = written.latencies(0, turn.signals.iter().copied()).unwrap();

@@ -1,5 +1,5 @@
 //! Over the recorded BTCUSDT futures session, again and again: a million steps of both stages
-//! allocate nothing, and memory is flat.
+//! allocate nothing, rehearsals between them included, and memory is flat.
 //!
 //! Every pass begins with the connection closed and a snapshot, which may allocate (buffered
 //! diffs), and is warm from there on. Native code inside ONNX Runtime is not visible to the
@@ -17,9 +17,10 @@ use support::{Golden, captures};
 use tickhawk_capture::{RecordKind, Session};
 use tickhawk_decoded::Reader;
 use tickhawk_engine::{
-    Compiler, DecisionStage, Inline, Input, Listener, MarketOptions, MarketStage, Notice, Record,
+    Compiler, DecisionStage, Follower, Inline, Input, Listener, MarketOptions, MarketSink,
+    MarketStage, Notice, Record, Scored,
 };
-use tickhawk_feature::{FeaturePlan, PlanOptions};
+use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Model, RuntimeOptions};
 use tickhawk_latency::Clock;
 use tickhawk_market::{ConnectionId, Decimal, UnixNanos};
@@ -73,6 +74,17 @@ const STEPS: u64 = 1_000_000;
 /// Frames of a pass that are not counted: the snapshot comes among them.
 const UNCOUNTED: usize = 200;
 
+/// Who follows a rehearsal hears nothing.
+struct Nobody;
+
+impl MarketSink for Nobody {
+    fn frame(&mut self, _frame: &FeatureFrame) {}
+}
+
+impl Follower for Nobody {
+    fn scored(&mut self, _frame: &FeatureFrame, _scored: &Scored) {}
+}
+
 #[derive(Default)]
 struct Tally {
     signals: u64,
@@ -124,10 +136,16 @@ fn stages() -> Inline {
 /// One pass over the session, as if it were received `shift_ns` later; steps counted.
 fn pass(stages: &mut Inline, frames: &[(u64, Vec<u8>)], shift_ns: u64, tally: &mut Tally) -> u64 {
     let connection = ConnectionId(0);
+    let mut steps = 0;
     let mut step = |at: u64, input: Input<'_>, counted: bool| {
         let record = Record { connection, received_at: UnixNanos::new(at + shift_ns), input };
         COUNTING.set(counted);
         stages.step(&record, tally, &mut ());
+        // As often as a busy feed leaves time for.
+        steps += 1;
+        if steps % 4 == 0 {
+            stages.rehearse(&mut Nobody);
+        }
         COUNTING.set(false);
     };
     step(frames[0].0, Input::Closed, false);
@@ -154,6 +172,7 @@ fn a_million_steps_allocate_nothing_and_memory_is_flat() {
     let frames = frames(&captures);
     let span_ns = frames.last().unwrap().0 - frames[0].0 + 1_000_000_000;
     let (mut stages, mut tally) = (stages(), Tally::default());
+    stages.keep_warm();
     pass(&mut stages, &frames, 0, &mut tally);
     let signals_a_pass = tally.signals;
     assert!(signals_a_pass > 8_000, "{signals_a_pass} signals");

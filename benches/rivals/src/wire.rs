@@ -224,6 +224,7 @@ impl Wire<'_> {
     fn ours(&self, server: &Server, per_s: f64, counted: Range<u64>) -> Result<Vec<(u64, u64)>> {
         let listening = Listening {
             busy_poll: true,
+            keep_warm: true,
             read_buffer_bytes: READ_BUFFER_BYTES,
             frames: counted.end - counted.start,
             from: counted.start,

@@ -14,6 +14,7 @@ mod batch;
 mod breaker;
 mod carried;
 mod isolated;
+mod rehearse;
 mod swap;
 mod tier;
 mod tried;
@@ -27,6 +28,7 @@ pub use tier::{Scorer, TierCounts, TierError, TierOptions};
 use breaker::Run;
 use carried::Carried;
 use isolated::Unanswered;
+use rehearse::StandIn;
 use tickhawk_feature::FeatureFrame;
 use tickhawk_inference::{Model, Output};
 use tickhawk_latency::{Clock, StageHistograms, Stamps};
@@ -92,6 +94,7 @@ pub struct DecisionStage {
     swaps: Swaps,
     clock: Clock,
     instruments: Vec<Carried>,
+    stand_in: Option<Box<StandIn>>,
     histograms: StageHistograms,
     counts: DecisionCounts,
 }
@@ -138,6 +141,7 @@ impl DecisionStage {
             haste,
             clock,
             instruments: Vec::new(),
+            stand_in: None,
             histograms: StageHistograms::new(),
             counts: DecisionCounts::default(),
         })
@@ -149,9 +153,29 @@ impl DecisionStage {
     /// If the frame has another number of features than the plan.
     #[inline]
     pub fn step(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos) -> Scored {
+        self.step_to(frame, popped_mono, |_| {})
+    }
+
+    /// The same, and hands on what became of the frame before its latencies are counted: who waits for
+    /// the signal does not wait for that.
+    ///
+    /// # Panics
+    /// As [`DecisionStage::step`].
+    #[inline]
+    pub fn step_to(
+        &mut self,
+        frame: &FeatureFrame,
+        popped_mono: MonoNanos,
+        hand_on: impl FnOnce(&Scored),
+    ) -> Scored {
         let swapped = self.swap_offered();
         let mut scored = self.take(frame, popped_mono, By::Haste);
         scored.choice.swapped = swapped;
+        hand_on(&scored);
+        self.count_latencies(&scored);
+        if let (Some(stand_in), Some(_)) = (&mut self.stand_in, scored.signal) {
+            stand_in.learn(frame, &self.instruments[frame.instrument().index()]);
+        }
         scored
     }
 
@@ -169,30 +193,20 @@ impl DecisionStage {
     ) -> Scored {
         let mut scored = self.take(frame, popped_mono, By::Record(choice, answered));
         scored.choice.swapped = choice.swapped;
+        self.count_latencies(&scored);
         scored
+    }
+
+    #[inline]
+    fn count_latencies(&mut self, scored: &Scored) {
+        if let Some(signal) = scored.signal.as_ref().filter(|_| !self.clock.is_still()) {
+            self.histograms.record_stamps(&signal.stamps);
+        }
     }
 
     /// Whether frames may be passed over at all: not if a model must see every one.
     pub fn may_pass(&self) -> bool {
         self.rungs.iter().all(|rung| !rung.is_stateful)
-    }
-
-    /// Puts the model on its rung; what stood there goes to [`Swaps::retired`].
-    #[cold]
-    pub fn replace(&mut self, swap: Swap) {
-        let Swap { tier, id, scorer } = swap;
-        let Some(rung) = self.rungs.iter_mut().find(|rung| rung.tier == tier) else { return };
-        let before = std::mem::replace(&mut rung.scorer, scorer);
-        let before_id = std::mem::replace(&mut rung.model, id);
-        rung.generation += 1;
-        rung.breaker.close();
-        self.counts.swaps += 1;
-        self.swaps.retire(Swap { tier, id: before_id, scorer: before });
-    }
-
-    /// The way to put another model in place while the stage is at work.
-    pub fn swaps(&self) -> Swaps {
-        self.swaps.clone()
     }
 
     /// The primary model.
@@ -232,14 +246,6 @@ impl DecisionStage {
         &self.clock
     }
 
-    #[inline]
-    fn swap_offered(&mut self) -> Option<(Tier, ModelId)> {
-        let swap = self.swaps.take()?;
-        let what = (swap.tier, swap.id);
-        self.replace(swap);
-        Some(what)
-    }
-
     /// Brings what is carried up to the frame.
     #[inline]
     fn follow(&mut self, frame: &FeatureFrame) {
@@ -252,7 +258,8 @@ impl DecisionStage {
         self.counts.missed += self.instruments[index].follow(frame, &self.rungs);
     }
 
-    #[inline]
+    /// A function of its own: rehearsals are to run this very code.
+    #[inline(never)]
     fn take(&mut self, frame: &FeatureFrame, popped_mono: MonoNanos, by: By) -> Scored {
         self.follow(frame);
         self.score(frame, popped_mono, by)
@@ -390,9 +397,6 @@ impl DecisionStage {
             },
         };
         self.counts.signals += 1;
-        if !self.clock.is_still() {
-            self.histograms.record_stamps(&signal.stamps);
-        }
         signal
     }
 

@@ -1,8 +1,8 @@
 //! Both stages on the calling thread.
 
 use crate::{
-    DecisionStage, Follower, Listener, MarketSink, MarketStage, Observer, Record, Source, Want,
-    follow::Heard,
+    DecisionStage, Follower, Listener, MarketSink, MarketStage, Observer, Record, Rehearsals,
+    Source, Want, follow::Heard,
 };
 use tickhawk_book::Book;
 use tickhawk_feature::FeatureFrame;
@@ -19,12 +19,20 @@ pub struct Inline {
     /// The second stage.
     pub decision: DecisionStage,
     wants: Vec<Want>,
+    rehearsals: Option<Rehearsals>,
 }
 
 impl Inline {
     /// A runner of these two stages.
     pub fn new(market: MarketStage, decision: DecisionStage) -> Self {
-        Self { market, decision, wants: Vec::new() }
+        Self { market, decision, wants: Vec::new(), rehearsals: None }
+    }
+
+    /// Rehearses while a source waits without sleeping, so that what comes finds the caches warm.
+    pub fn keep_warm(&mut self) {
+        self.market.learn_to_rehearse();
+        self.decision.learn_to_rehearse();
+        self.rehearsals = Some(Rehearsals::new(self.market.clock().clone()));
     }
 
     /// Takes one record through both stages.
@@ -39,10 +47,10 @@ impl Inline {
 
     /// Takes one record through both stages, and tells all of it.
     pub fn follow(&mut self, record: &Record<'_>, follower: &mut impl Follower) {
-        let Self { market, decision, wants } = self;
+        let Self { market, decision, wants, .. } = self;
         wants.clear();
         let received_mono = decision.clock().now();
-        let mut sink = InlineSink { decision, follower, wants };
+        let mut sink = InlineSink { decision, follower, wants, is_rehearsal: false };
         let Record { connection, received_at, input } = *record;
         market.step(connection, received_at, received_mono, input, &mut sink);
     }
@@ -58,10 +66,28 @@ impl Inline {
         listener: &mut impl Listener,
         observer: &mut impl Observer,
     ) -> Result<bool, S::Error> {
-        let Some(record) = source.next_record()? else { return Ok(false) };
+        let next = match self.rehearsals.take() {
+            None => source.next_record(),
+            Some(mut rehearsals) => {
+                let follower = &mut Heard { listener, observer };
+                let next = source.await_record(&mut || rehearsals.wait(|| self.rehearse(follower)));
+                rehearsals.put_off();
+                self.rehearsals = Some(rehearsals);
+                next
+            }
+        };
+        let Some(record) = next? else { return Ok(false) };
         self.step(&record, listener, observer);
         source.stepped(&self.market, &mut self.wants);
         Ok(true)
+    }
+
+    /// Plays through what the next record may need, once both stages have learned to: see
+    /// [`MarketStage::rehearse`]. The follower hears nothing.
+    pub fn rehearse(&mut self, follower: &mut impl Follower) {
+        let Self { market, decision, wants, .. } = self;
+        market.rehearse(&mut InlineSink { decision, follower, wants, is_rehearsal: true });
+        decision.rehearse();
     }
 
     /// What the last step left wanted.
@@ -74,56 +100,71 @@ struct InlineSink<'a, F> {
     decision: &'a mut DecisionStage,
     follower: &'a mut F,
     wants: &'a mut Vec<Want>,
+    /// Nothing that it is told has happened.
+    is_rehearsal: bool,
+}
+
+impl<F: Follower> InlineSink<'_, F> {
+    /// Who hears what has happened.
+    #[inline]
+    fn follower(&mut self) -> Option<&mut F> {
+        (!self.is_rehearsal).then_some(&mut *self.follower)
+    }
 }
 
 impl<F: Follower> MarketSink for InlineSink<'_, F> {
     fn frame(&mut self, frame: &FeatureFrame) {
+        if self.is_rehearsal {
+            return;
+        }
         self.follower.frame(frame);
         // Nothing stands between the two steps.
-        let scored = self.decision.step(frame, frame.framed_mono());
-        self.follower.scored(frame, &scored);
+        let Self { decision, follower, .. } = self;
+        decision.step_to(frame, frame.framed_mono(), |scored| follower.scored(frame, scored));
     }
 
     fn instrument(&mut self, id: InstrumentId, symbol: &str) {
-        self.follower.instrument(id, symbol);
+        self.follower().into_iter().for_each(|follower| follower.instrument(id, symbol));
     }
 
     fn scale(&mut self, id: InstrumentId, scale: Scale) {
-        self.follower.scale(id, scale);
+        self.follower().into_iter().for_each(|follower| follower.scale(id, scale));
     }
 
     fn epoch(&mut self, at: UnixNanos, id: InstrumentId) {
-        self.follower.epoch(at, id);
+        self.follower().into_iter().for_each(|follower| follower.epoch(at, id));
     }
 
     #[inline]
     fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
-        self.follower.book_applied(at, update, book);
+        self.follower().into_iter().for_each(|follower| follower.book_applied(at, update, book));
     }
 
     #[inline]
     fn trade(&mut self, at: UnixNanos, trade: &Trade) {
-        self.follower.trade(at, trade);
+        self.follower().into_iter().for_each(|follower| follower.trade(at, trade));
     }
 
     fn stale(&mut self, id: InstrumentId, cause: StaleCause) {
-        self.follower.stale(id, cause);
+        self.follower().into_iter().for_each(|follower| follower.stale(id, cause));
     }
 
     fn want(&mut self, want: Want) {
-        self.follower.want(want.clone());
-        self.wants.push(want);
+        if let Some(follower) = self.follower() {
+            follower.want(want.clone());
+            self.wants.push(want);
+        }
     }
 
     fn malformed(&mut self, connection: ConnectionId, error: DecodeError) {
-        self.follower.malformed(connection, error);
+        self.follower().into_iter().for_each(|follower| follower.malformed(connection, error));
     }
 
     fn checked(&mut self, id: InstrumentId, matches: bool) {
-        self.follower.checked(id, matches);
+        self.follower().into_iter().for_each(|follower| follower.checked(id, matches));
     }
 
     fn taken(&mut self, connection: ConnectionId, updates: &Updates) {
-        self.follower.taken(connection, updates);
+        self.follower().into_iter().for_each(|follower| follower.taken(connection, updates));
     }
 }

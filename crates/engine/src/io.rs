@@ -174,6 +174,15 @@ pub trait Source {
     /// If there may be more, but it cannot be had.
     fn next_record(&mut self) -> Result<Option<Record<'_>>, Self::Error>;
 
+    /// The same, where a rehearsal may use the time: a source that waits without sleeping calls `idle`
+    /// again and again meanwhile, each time when it has just found nothing.
+    ///
+    /// # Errors
+    /// As [`Source::next_record`].
+    fn await_record(&mut self, _idle: &mut dyn FnMut()) -> Result<Option<Record<'_>>, Self::Error> {
+        self.next_record()
+    }
+
     /// The record given last went through `market`, which now has these wants: a source that can
     /// meet them takes them out. What is left is forgotten. Called on the market thread.
     fn stepped(&mut self, _market: &MarketStage, _wants: &mut Vec<Want>) {}

@@ -38,6 +38,7 @@ mod options;
 mod outcome;
 mod priority;
 mod publish;
+mod rehearsal;
 mod silence;
 mod threaded;
 
@@ -60,5 +61,6 @@ pub use memory::{
 };
 pub use options::{MarketCounts, MarketOptions};
 pub use outcome::{Conclusion, Difference, Outcome, OutcomeError};
+pub use rehearsal::Rehearsals;
 pub use silence::Silence;
 pub use threaded::{Cores, ThreadedOptions, ThreadedOutcome, run_threaded};

@@ -3,6 +3,7 @@
 mod apply;
 mod decoded;
 mod names;
+mod rehearse;
 mod stale;
 mod timer;
 
@@ -10,6 +11,7 @@ use crate::{
     Input, InstrumentReport, MarketCounts, MarketOptions, MarketSink,
     instrument::{Instrument, mid},
     link::{Link, LinkBook},
+    rehearsal::Understudy,
     silence::Connections,
 };
 use tickhawk_book::Book;
@@ -43,6 +45,8 @@ pub struct MarketStage {
     counts: MarketCounts,
     /// What decoders counted of inputs that were decoded before.
     counts_told: Counts,
+    /// Who plays while nothing comes.
+    understudy: Option<Box<Understudy>>,
 }
 
 /// The input at hand, as far as what is decoded from it must know.
@@ -79,6 +83,7 @@ impl MarketStage {
             inputs: 0,
             counts: MarketCounts::default(),
             counts_told: Counts::default(),
+            understudy: None,
         }
     }
 
@@ -112,8 +117,11 @@ impl MarketStage {
             false => received_mono,
         };
         self.take_updates(source, &mut updates, named, sink);
-        self.updates = updates;
         self.make_frames(source, received_mono, decoded_mono, sink);
+        if self.understudy.as_ref().is_some_and(|understudy| understudy.is_curious(self.inputs)) {
+            self.learn(source, input, &updates);
+        }
+        self.updates = updates;
     }
 
     /// What the venue's decoders saw, over all links.
@@ -258,7 +266,8 @@ impl MarketStage {
         }
     }
 
-    #[inline]
+    /// A function of its own, as [`MarketStage::apply_book`]: rehearsals are to run this very code.
+    #[inline(never)]
     fn make_frames(
         &mut self,
         source: Source,

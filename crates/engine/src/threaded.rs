@@ -1,10 +1,13 @@
 //! Both stages on threads of their own, the ring between them, a bounded queue to the writer.
 
+mod sink;
+
 use crate::{
     CoreError, DecisionStage, Frames, Listener, MarketSink, MarketStage, Notice, Observer, Popped,
-    Record, Source, Want, memory::touch_stack, pin_to_core, take_precedence,
+    Record, Rehearsals, Source, memory::touch_stack, pin_to_core, take_precedence,
 };
 use crossbeam_queue::ArrayQueue;
+use sink::{FrameWriter, RingSink};
 use std::{
     hint,
     sync::{
@@ -15,14 +18,9 @@ use std::{
     thread,
     time::Duration,
 };
-use tickhawk_book::Book;
 use tickhawk_feature::{FRAME_WORDS, FeatureFrame};
-use tickhawk_handoff::{GatedWriter, Geometry, HeapRegion, Pop, Reader, Writer, gated, lossy};
-use tickhawk_market::{
-    BookUpdate, ConnectionId, InstrumentId, Scale, StaleCause, Trade, UnixNanos,
-};
+use tickhawk_handoff::{Geometry, HeapRegion, Pop, Reader, gated, lossy};
 use tickhawk_signal::Signal;
-use tickhawk_venue::DecodeError;
 
 /// Slots of the ring. 1,024: six times the largest burst recorded (161 messages in a millisecond),
 /// and small enough to stay in a core's second-level cache.
@@ -64,6 +62,9 @@ pub struct ThreadedOptions {
     /// Frames that may be taken off a lossy ring together: of those of one instrument only the
     /// newest is scored. 0 and 1 score every frame.
     pub max_batch: usize,
+    /// Rehearse while nothing comes and a thread does not sleep, so that what comes finds the caches
+    /// warm.
+    pub keep_warm: bool,
 }
 
 /// What is left when both threads are done.
@@ -119,7 +120,7 @@ pub fn run_threaded<S: Source + Send>(
         let market = scope.spawn(|| {
             let (pinned, started) = start.agree(options.cores.map(|cores| cores.market));
             let (market, error) = match started {
-                true => run_market(source, market, writer, notices, watch),
+                true => run_market(source, market, options.keep_warm, (writer, notices), watch),
                 false => (market, None),
             };
             (market, error, pinned.err())
@@ -127,8 +128,9 @@ pub fn run_threaded<S: Source + Send>(
         let inference = scope.spawn(|| {
             let (pinned, _) = start.agree(options.cores.map(|cores| cores.inference));
             let dropped = options.lossy.then_some(&dropped_signals);
+            let taking = Taking { max_batch, keep_warm: options.keep_warm };
             let (decision, missed) =
-                run_decision(decision, reader, &signals, dropped, max_batch, &mut observer);
+                run_decision(decision, reader, (&signals, dropped), taking, &mut observer);
             done.store(true, Ordering::Release);
             (decision, missed, pinned.err())
         });
@@ -188,18 +190,33 @@ fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> T {
 fn run_market<S: Source>(
     source: &mut S,
     mut market: MarketStage,
-    writer: FrameWriter,
-    notices: SyncSender<Notice>,
+    keep_warm: bool,
+    (writer, notices): (FrameWriter, SyncSender<Notice>),
     watch: &mut impl MarketSink,
 ) -> (MarketStage, Option<S::Error>) {
     let clock = market.clock().clone();
-    let mut sink = RingSink { writer, notices, wants: Vec::new(), watch };
+    let mut sink = RingSink { writer, notices, wants: Vec::new(), watch, is_rehearsal: false };
+    let mut rehearsals = Rehearsals::new(clock.clone());
+    if keep_warm {
+        market.learn_to_rehearse();
+    }
     loop {
-        match source.next_record() {
+        let next = match keep_warm {
+            true => source.await_record(&mut || {
+                rehearsals.wait(|| {
+                    sink.is_rehearsal = true;
+                    market.rehearse(&mut sink);
+                    sink.is_rehearsal = false;
+                });
+            }),
+            false => source.next_record(),
+        };
+        match next {
             Ok(Some(Record { connection, received_at, input })) => {
                 market.step(connection, received_at, clock.now(), input, &mut sink);
                 source.stepped(&market, &mut sink.wants);
                 sink.wants.clear();
+                rehearsals.put_off();
             }
             Ok(None) => return (market, None),
             Err(error) => return (market, Some(error)),
@@ -207,15 +224,28 @@ fn run_market<S: Source>(
     }
 }
 
+/// How the inference thread takes frames off the ring.
+#[derive(Clone, Copy)]
+struct Taking {
+    max_batch: usize,
+    keep_warm: bool,
+}
+
+/// Looks at an empty ring from one look at the clock to the next, for whether to rehearse.
+const LOOKS_PER_WAIT: u32 = 32;
+
 /// The inference thread. Frames that wait are taken off the ring together, up to `max_batch`.
 fn run_decision(
     mut decision: DecisionStage,
     mut reader: Reader<HeapRegion>,
-    signals: &ArrayQueue<Signal>,
-    dropped: Option<&AtomicU64>,
-    max_batch: usize,
+    (signals, dropped): (&ArrayQueue<Signal>, Option<&AtomicU64>),
+    Taking { max_batch, keep_warm }: Taking,
     observer: &mut impl Observer,
 ) -> (DecisionStage, u64) {
+    let mut rehearsals = Rehearsals::new(decision.clock().clone());
+    if keep_warm {
+        decision.learn_to_rehearse();
+    }
     let mut words = [0u64; FRAME_WORDS];
     let mut batch = Vec::with_capacity(max_batch);
     let mut idle = 0;
@@ -233,12 +263,16 @@ fn run_decision(
             Pop::Missed { .. } => continue,
             Pop::Empty if batch.is_empty() => {
                 spin(&mut idle);
+                if keep_warm && idle.is_multiple_of(LOOKS_PER_WAIT) {
+                    rehearsals.wait(|| decision.rehearse());
+                }
                 continue;
             }
             Pop::Closed if batch.is_empty() => return (decision, reader.missed_count()),
             Pop::Empty | Pop::Closed => {}
         }
         idle = 0;
+        rehearsals.put_off();
         decision.step_batch(&batch, |frame, scored| {
             if let Some(signal) = scored.signal {
                 hand_over(signals, signal, dropped);
@@ -263,7 +297,7 @@ fn hand_over(signals: &ArrayQueue<Signal>, signal: Signal, dropped: Option<&Atom
 }
 
 fn spin(count: &mut u32) {
-    *count += 1;
+    *count = count.wrapping_add(1);
     if count.is_multiple_of(SPINS_BEFORE_YIELD) {
         thread::yield_now();
     } else {
@@ -298,70 +332,5 @@ fn write_until_done(
             listener.idle();
             thread::sleep(WRITER_NAP);
         }
-    }
-}
-
-enum FrameWriter {
-    Gated(GatedWriter<HeapRegion>),
-    Lossy(Writer<HeapRegion>),
-}
-
-struct RingSink<'a, W> {
-    writer: FrameWriter,
-    notices: SyncSender<Notice>,
-    wants: Vec<Want>,
-    watch: &'a mut W,
-}
-
-impl<W: MarketSink> MarketSink for RingSink<'_, W> {
-    fn frame(&mut self, frame: &FeatureFrame) {
-        match &mut self.writer {
-            FrameWriter::Lossy(writer) => writer.push(frame.as_words()),
-            FrameWriter::Gated(writer) => {
-                let mut waiting = 0;
-                while !writer.try_push(frame.as_words()) {
-                    if writer.is_reader_gone() {
-                        return;
-                    }
-                    spin(&mut waiting);
-                }
-            }
-        }
-    }
-
-    fn instrument(&mut self, id: InstrumentId, symbol: &str) {
-        // Waits for room: without its name no signal of it could be written.
-        let _ = self.notices.send(Notice::Instrument { id, symbol: symbol.to_owned() });
-        self.watch.instrument(id, symbol);
-    }
-
-    fn scale(&mut self, id: InstrumentId, scale: Scale) {
-        self.watch.scale(id, scale);
-    }
-
-    fn epoch(&mut self, at: UnixNanos, id: InstrumentId) {
-        self.watch.epoch(at, id);
-    }
-
-    #[inline]
-    fn book_applied(&mut self, at: UnixNanos, update: &BookUpdate, book: &Book) {
-        self.watch.book_applied(at, update, book);
-    }
-
-    #[inline]
-    fn trade(&mut self, at: UnixNanos, trade: &Trade) {
-        self.watch.trade(at, trade);
-    }
-
-    fn stale(&mut self, id: InstrumentId, cause: StaleCause) {
-        let _ = self.notices.try_send(Notice::Stale { id, cause });
-    }
-
-    fn want(&mut self, want: Want) {
-        self.wants.push(want);
-    }
-
-    fn malformed(&mut self, connection: ConnectionId, error: DecodeError) {
-        let _ = self.notices.try_send(Notice::Malformed { connection, error });
     }
 }

@@ -1,5 +1,5 @@
 //! The ladder: who answers when the model is late, fails, or is put in another's place; and that a
-//! replay of what was decided decides it again.
+//! replay of what was decided decides it again. All of it with rehearsals between frames.
 
 use proptest::prelude::*;
 use tickhawk_engine::{
@@ -42,7 +42,9 @@ fn tiers() -> Vec<TierOptions> {
 }
 
 fn stage(tiers: Vec<TierOptions>, haste: Haste) -> DecisionStage {
-    DecisionStage::tiered(tiers, &plan(), haste, Clock::new()).unwrap()
+    let mut stage = DecisionStage::tiered(tiers, &plan(), haste, Clock::new()).unwrap();
+    stage.learn_to_rehearse();
+    stage
 }
 
 /// Frame `number` of an instrument, whose epochs last 1,000 frames.
@@ -68,7 +70,9 @@ fn frame(instrument: u32, number: u64, values: [f32; 3]) -> FeatureFrame {
     frame
 }
 
+/// Takes the frame after rehearsals of one before, which count for nothing.
 fn take(stage: &mut DecisionStage, frame: &FeatureFrame) -> Scored {
+    (0..70).for_each(|_| stage.rehearse());
     stage.step(frame, stage.clock().now())
 }
 

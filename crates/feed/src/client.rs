@@ -146,6 +146,15 @@ impl Client {
     /// If the feed cannot go on.
     #[expect(clippy::should_implement_trait, reason = "it fails, and an iterator would hide that")]
     pub fn next(&mut self) -> Result<Option<Arrival>, FeedError> {
+        self.next_or(&mut || {})
+    }
+
+    /// The same; a client that does not sleep lets `idle` use the time, each time when it has just
+    /// looked at the sockets in vain.
+    ///
+    /// # Errors
+    /// As [`Client::next`].
+    pub fn next_or(&mut self, idle: &mut dyn FnMut()) -> Result<Option<Arrival>, FeedError> {
         let Self { runtime, frames_in_turn, wire } = self;
         let busy_poll = wire.busy_poll;
         runtime.block_on(async {
@@ -159,7 +168,7 @@ impl Client {
                     loop {
                         match wire.poll(cx) {
                             Poll::Ready(next) => return Poll::Ready(Some(next)),
-                            Poll::Pending if busy_poll && wire.look() => {}
+                            Poll::Pending if busy_poll && wire.look(idle) => {}
                             Poll::Pending => {
                                 // The runtime has its turn now.
                                 *frames_in_turn = 0;
@@ -311,11 +320,17 @@ impl Wire {
     }
 
     /// Looks for bytes, and nothing else, for a while; whether some socket has any.
-    fn look(&mut self) -> bool {
+    fn look(&mut self, idle: &mut dyn FnMut()) -> bool {
         if !self.sockets.iter().any(Socket::is_open) {
             return false;
         }
-        (0..LOOKS_PER_TURN).any(|_| self.sockets.iter_mut().any(Socket::look))
+        (0..LOOKS_PER_TURN).any(|_| {
+            let found = self.sockets.iter_mut().any(Socket::look);
+            if !found {
+                idle();
+            }
+            found
+        })
     }
 
     /// Takes what one socket has; the next call begins with the one after it.

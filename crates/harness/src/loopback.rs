@@ -46,6 +46,7 @@ impl LoopbackOptions {
     fn busy_poll(&self, per_s: f64, places: Places) -> Listening {
         Listening {
             busy_poll: true,
+            keep_warm: true,
             read_buffer_bytes: READ_BUFFER_BYTES,
             frames: (per_s * self.seconds).ceil().max(1.0) as u64,
             from: 1,
@@ -180,12 +181,14 @@ fn at_rate(
     let listening = options.busy_poll(per_s, places);
     let frames = listening.frames;
     let busy = Listening { kept: frames, ..listening };
+    let cold = Listening { keep_warm: false, ..listening };
     let epoll = Listening { busy_poll: false, ..listening };
     let buffers = buffers.iter().map(|(name, read_buffer_bytes)| {
         (*name, Listening { read_buffer_bytes: *read_buffer_bytes, ..listening })
     });
     let mut heard = Vec::new();
-    for (name, listening) in [("busy-poll", busy), ("epoll", epoll)].into_iter().chain(buffers) {
+    let clients = [("busy-poll", busy), ("busy-poll-left-cold", cold), ("epoll", epoll)];
+    for (name, listening) in clients.into_iter().chain(buffers) {
         heard.push((name, listening, listen(bench, &server, per_s, listening)?));
     }
     let bare_ns = on_core(Some(places.client), || {

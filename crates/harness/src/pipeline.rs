@@ -39,7 +39,8 @@ pub struct PipelineOptions {
 /// What one run of the pipeline showed beside its rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PipelineReport {
-    /// The case: the model's engine.
+    /// The case: the model's engine, and whether the thread only waited between messages, where
+    /// `live` rehearses.
     pub case: String,
     /// When messages were sent.
     pub sent: Loop,
@@ -77,11 +78,21 @@ impl Default for PipelineOptions {
 }
 
 pub(crate) fn run(bench: &Bench<'_>, results: &mut Results) -> Result<(), HarnessError> {
-    let native = open_loop(bench, Engine::Native, results)?;
+    let native = open_loop(bench, Engine::Native, Waiting::KeepsWarm, results)?;
     goals(bench, &native, results);
-    let runtime = open_loop(bench, Engine::OnnxRuntime, results)?;
+    open_loop(bench, Engine::Native, Waiting::LeavesCold, results)?;
+    let runtime = open_loop(bench, Engine::OnnxRuntime, Waiting::KeepsWarm, results)?;
     runtime_goal(&runtime, results);
     instrumentation(bench, results)
+}
+
+/// What the thread does until the next message is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// It rehearses, as `live` does.
+    KeepsWarm,
+    /// It looks at the clock, and at nothing else.
+    LeavesCold,
 }
 
 struct Ran {
@@ -92,9 +103,13 @@ struct Ran {
 fn open_loop(
     bench: &Bench<'_>,
     engine: Engine,
+    waiting: Waiting,
     results: &mut Results,
 ) -> Result<Ran, HarnessError> {
     let mut pipeline = Pipeline::new(bench, engine, &bench.clock)?;
+    if waiting == Waiting::KeepsWarm {
+        pipeline.keep_warm();
+    }
     let PipelineOptions { sent, seconds } = bench.pipeline;
     pipeline.warm_up();
     let spin = Spin::calibrated(&bench.clock, pipeline.total().value_at(0.5));
@@ -108,7 +123,10 @@ fn open_loop(
         disturbance = disturbance.plus(Disturbance::so_far().since(before));
         spin.meter(&bench.clock, pipeline.gap_ns(sent), turn_ns / 4, &mut hiccups);
     }
-    let case = engine.to_string();
+    let case = match waiting {
+        Waiting::KeepsWarm => engine.to_string(),
+        Waiting::LeavesCold => format!("{engine}-left-cold"),
+    };
     let total = pipeline.total().clone();
     if total.sample_count() == 0 {
         return Err(HarnessError::NoSignal { name: bench.first().name.clone() });

@@ -26,7 +26,7 @@ impl DecisionStage {
     pub fn step_batch(&mut self, batch: &[Popped], mut on: impl FnMut(&FeatureFrame, Scored)) {
         if batch.len() < 2 || !self.may_pass() {
             for Popped { frame, popped_mono } in batch {
-                on(frame, self.step(frame, *popped_mono));
+                self.step_to(frame, *popped_mono, |scored| on(frame, *scored));
             }
             return;
         }
@@ -48,6 +48,7 @@ impl DecisionStage {
             };
             scored.choice.swapped = swapped.take();
             on(frame, scored);
+            self.count_latencies(&scored);
         }
         self.rungs[0].scorer.forget_asked();
     }

@@ -83,6 +83,12 @@ impl Carried {
         }
     }
 
+    /// Takes note that all that went before the frame is known, as it is to `real`.
+    pub(super) fn be_ready_for(&mut self, frame: &FeatureFrame, real: &Self) {
+        (self.epoch, self.next_number) = (frame.epoch(), frame.number());
+        self.warmup = real.warmup;
+    }
+
     /// Takes note of the frame; what was carried begins anew with an epoch, or after frames that
     /// were missed, whose number it returns.
     pub(super) fn follow(&mut self, frame: &FeatureFrame, rungs: &[Rung]) -> u64 {

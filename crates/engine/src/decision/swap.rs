@@ -1,6 +1,6 @@
 //! A model put in another's place between two frames.
 
-use super::Scorer;
+use super::{DecisionStage, Scorer};
 use crossbeam_queue::ArrayQueue;
 use std::sync::{
     Arc,
@@ -53,6 +53,34 @@ struct Expected {
     steps: usize,
     values: usize,
     is_stateful: bool,
+}
+
+impl DecisionStage {
+    /// Puts the model on its rung; what stood there goes to [`Swaps::retired`].
+    #[cold]
+    pub fn replace(&mut self, swap: Swap) {
+        let Swap { tier, id, scorer } = swap;
+        let Some(rung) = self.rungs.iter_mut().find(|rung| rung.tier == tier) else { return };
+        let before = std::mem::replace(&mut rung.scorer, scorer);
+        let before_id = std::mem::replace(&mut rung.model, id);
+        rung.generation += 1;
+        rung.breaker.close();
+        self.counts.swaps += 1;
+        self.swaps.retire(Swap { tier, id: before_id, scorer: before });
+    }
+
+    /// The way to put another model in place while the stage is at work.
+    pub fn swaps(&self) -> Swaps {
+        self.swaps.clone()
+    }
+
+    #[inline]
+    pub(super) fn swap_offered(&mut self) -> Option<(Tier, ModelId)> {
+        let swap = self.swaps.take()?;
+        let what = (swap.tier, swap.id);
+        self.replace(swap);
+        Some(what)
+    }
 }
 
 #[derive(Debug)]

@@ -55,7 +55,7 @@ impl MarketStage {
     }
 
     /// `checked` is whether its checksum is the book's, where that is known before.
-    #[inline]
+    #[inline(never)]
     pub(super) fn apply_book(
         &mut self,
         source: Source,

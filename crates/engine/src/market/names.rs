@@ -149,6 +149,9 @@ impl MarketStage {
         scale: Scale,
         sink: &mut impl MarketSink,
     ) {
+        if let Some(understudy) = &mut self.understudy {
+            understudy.forget();
+        }
         for link in &mut self.links {
             // One that has not named it yet hears of the decimals with the name.
             if id.index() < link.decoder.instruments().len() {

@@ -38,6 +38,8 @@ const START: Duration = Duration::from_secs(6);
 pub struct Listening {
     /// Never sleeping.
     pub busy_poll: bool,
+    /// Rehearsing while it waits, if it does not sleep.
+    pub keep_warm: bool,
     /// The read buffer of its WebSocket.
     pub read_buffer_bytes: usize,
     /// Frames that count.
@@ -96,7 +98,7 @@ pub(super) fn listen(
     let measure = || {
         // Before pinning: the client's own threads would inherit that.
         let mut wire = Wire::connect(server, per_s, listening)?;
-        let engine = Engine::new(bench, listening.threads)?;
+        let engine = Engine::new(bench, listening.threads, listening.keep_warm)?;
         if let (Some(core), None) = (listening.core, listening.threads) {
             pin_to_core(core)?;
         }
@@ -225,12 +227,16 @@ impl Wire {
 impl Source for Wire {
     type Error = HarnessError;
 
-    #[inline]
     fn next_record(&mut self) -> Result<Option<Record<'_>>, HarnessError> {
+        self.await_record(&mut || {})
+    }
+
+    #[inline]
+    fn await_record(&mut self, idle: &mut dyn FnMut()) -> Result<Option<Record<'_>>, HarnessError> {
         if self.is_over() {
             return Ok(None);
         }
-        self.arrival = self.client.next()?;
+        self.arrival = self.client.next_or(idle)?;
         let Some(arrival) = &self.arrival else { return Ok(None) };
         let input = match &arrival.kind {
             ArrivalKind::Frame(bytes) => {

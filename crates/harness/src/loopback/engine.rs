@@ -4,7 +4,7 @@ use crate::{Bench, HarnessError};
 use crossbeam_queue::ArrayQueue;
 use tickhawk_engine::{
     Cores, DecisionStage, Inline, Listener, MarketOptions, MarketStage, Notice, Observer, Scored,
-    Source, ThreadedOptions, run_threaded,
+    Source, ThreadedOptions, ThreadedOutcome, run_threaded,
 };
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_feed::{LINKS, monotonic_ns};
@@ -46,10 +46,15 @@ pub(super) struct Engine {
     decision: DecisionStage,
     /// Two threads on these, or the calling thread.
     threads: Option<Cores>,
+    keep_warm: bool,
 }
 
 impl Engine {
-    pub(super) fn new(bench: &Bench<'_>, threads: Option<Cores>) -> Result<Self, HarnessError> {
+    pub(super) fn new(
+        bench: &Bench<'_>,
+        threads: Option<Cores>,
+        keep_warm: bool,
+    ) -> Result<Self, HarnessError> {
         let options = RuntimeOptions { engine: ModelEngine::Native, ..RuntimeOptions::default() };
         let model = Model::from_file(&bench.model, &options)?;
         let plan = FeaturePlan::compile(model.contract().features(), PlanOptions::default());
@@ -66,7 +71,7 @@ impl Engine {
         let market = MarketStage::new(options, plan, bench.clock.clone());
         let policy = Policy::new(0.2, 0.05).expect("the thresholds are in order");
         let decision = DecisionStage::new(model, policy, bench.clock.clone());
-        Ok(Self { market, decision, threads })
+        Ok(Self { market, decision, threads, keep_warm })
     }
 
     /// Takes the source's records to its end, and gives itself back: what comes next follows on.
@@ -89,15 +94,18 @@ impl Engine {
         source: &mut S,
         signals: &mut Signals,
     ) -> Result<Self, HarnessError> {
-        let Self { market, decision, threads } = self;
+        let Self { market, decision, threads, keep_warm } = self;
         let mut inline = Inline::new(market, decision);
+        if keep_warm {
+            inline.keep_warm();
+        }
         let mut queue = Queue { signals, waiting: ArrayQueue::new(QUEUE) };
         while inline.step_source(source, &mut queue, &mut ())? {
             // The writer's work, which this thread does between two frames.
             while queue.waiting.pop().is_some() {}
         }
         let Inline { market, decision, .. } = inline;
-        Ok(Self { market, decision, threads })
+        Ok(Self { market, decision, threads, keep_warm })
     }
 
     fn on_two<S: Source<Error = HarnessError> + Send>(
@@ -106,13 +114,14 @@ impl Engine {
         source: &mut S,
         signals: &mut Signals,
     ) -> Result<Self, HarnessError> {
-        let Self { market, decision, threads } = self;
+        let Self { market, decision, threads, keep_warm } = self;
         let options = ThreadedOptions {
             cores: Some(cores),
             lossy: true,
             realtime_priority: None,
             must_pin: true,
             max_batch: 1,
+            keep_warm,
         };
         let outcome =
             run_threaded(source, market, decision, options, &mut Unread, signals, &mut ());
@@ -121,7 +130,10 @@ impl Engine {
         }
         match outcome.source_error {
             Some(error) => Err(error),
-            None => Ok(Self { market: outcome.market, decision: outcome.decision, threads }),
+            None => {
+                let ThreadedOutcome { market, decision, .. } = outcome;
+                Ok(Self { market, decision, threads, keep_warm })
+            }
         }
     }
 

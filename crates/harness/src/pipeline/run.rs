@@ -4,17 +4,21 @@ use super::Loop;
 use crate::{Bench, Course, HarnessError, Recorded, Subject, allocations};
 use crossbeam_queue::ArrayQueue;
 use std::{collections::BTreeSet, hint::spin_loop, ops::Range};
-use tickhawk_engine::{DecisionStage, Input, MarketOptions, MarketSink, MarketStage, Record};
+use tickhawk_engine::{
+    DecisionStage, Input, MarketOptions, MarketSink, MarketStage, Record, Rehearsals,
+};
 use tickhawk_feature::{FeatureFrame, FeaturePlan, PlanOptions};
 use tickhawk_inference::{Engine, Model, RuntimeOptions};
 use tickhawk_latency::{Clock, LatencyHistogram, StageHistograms};
-use tickhawk_market::{ConnectionId, MonoNanos, UnixNanos};
+use tickhawk_market::{ConnectionId, MonoNanos, Nanos, UnixNanos};
 use tickhawk_signal::{Policy, Signal};
 
 /// Signals that may wait for the writer, as in `live`.
 const QUEUE: usize = 4_096;
 /// Frames of a pass behind which it is steady.
 const STEADY_AFTER: usize = 64;
+/// How long before it is due a message comes to user space, where it is not late.
+const RECEIVED_BEFORE: Nanos = Nanos::new(2_000);
 /// Messages in a block of the closed loop.
 const BLOCK: usize = 64;
 
@@ -32,6 +36,11 @@ pub(super) struct Pipeline<'a> {
     messages: u64,
     /// Calls of the allocator in steps from there on.
     calls: u64,
+    rehearsals: Option<Rehearsals>,
+    /// The frame to come, once it is in user space.
+    received: Option<Vec<u8>>,
+    /// Room for that.
+    buffer: Vec<u8>,
 }
 
 struct Sink {
@@ -42,21 +51,30 @@ struct Sink {
     /// When the message at hand was to be sent.
     intended: MonoNanos,
     counts: bool,
+    /// Nothing that it is told has happened.
+    is_rehearsal: bool,
     frames: u64,
 }
 
 impl MarketSink for Sink {
     fn frame(&mut self, frame: &FeatureFrame) {
+        if self.is_rehearsal {
+            return;
+        }
         self.frames += 1;
         let Some(decision) = &mut self.decision else { return };
-        let scored = decision.step(frame, frame.framed_mono());
-        let Some(signal) = scored.signal else { return };
-        if self.queue.push(signal).is_err() {
-            // The writer, which is this thread between two messages, is far behind.
-            while self.queue.pop().is_some() {}
-        }
-        if self.counts {
-            self.total.record(self.clock.now() - self.intended);
+        let (queue, clock, counts) = (&self.queue, &self.clock, self.counts);
+        let mut pushed_mono = None;
+        decision.step_to(frame, frame.framed_mono(), |scored| {
+            let Some(signal) = scored.signal else { return };
+            if queue.push(signal).is_err() {
+                // The writer, which is this thread between two messages, is far behind.
+                while queue.pop().is_some() {}
+            }
+            pushed_mono = counts.then(|| clock.now());
+        });
+        if let Some(pushed_mono) = pushed_mono {
+            self.total.record(pushed_mono - self.intended);
         }
     }
 }
@@ -99,6 +117,8 @@ impl<'a> Pipeline<'a> {
         if found < 4 * BLOCK {
             return Err(HarnessError::TooShort { name, found, needed: 4 * BLOCK });
         }
+        let frames = (0..recorded.len()).filter_map(|index| recorded.frame(index));
+        let longest = frames.map(<[u8]>::len).max().unwrap_or(0);
         let connections: BTreeSet<u16> =
             (0..recorded.len()).map(|index| recorded.record(index, 0).connection.0).collect();
         Ok(Self {
@@ -111,6 +131,7 @@ impl<'a> Pipeline<'a> {
                 total: LatencyHistogram::new(),
                 intended: MonoNanos::default(),
                 counts: false,
+                is_rehearsal: false,
                 frames: 0,
             },
             connections: connections.into_iter().map(ConnectionId).collect(),
@@ -119,7 +140,17 @@ impl<'a> Pipeline<'a> {
             passes: 0,
             messages: 0,
             calls: 0,
+            rehearsals: None,
+            received: None,
+            buffer: Vec::with_capacity(longest),
         })
+    }
+
+    /// Rehearses while no message is due, as `live` does.
+    pub(super) fn keep_warm(&mut self) {
+        self.market.learn_to_rehearse();
+        self.sink.decision.iter_mut().for_each(DecisionStage::learn_to_rehearse);
+        self.rehearsals = Some(Rehearsals::new(self.sink.clock.clone()));
     }
 
     /// Latencies from the intended moment to the signal in the queue.
@@ -194,16 +225,43 @@ impl<'a> Pipeline<'a> {
             while self.sink.queue.pop().is_some() {}
             now = self.sink.clock.now();
             while now < intended {
-                spin_loop();
+                // As the kernel leaves it: written just now, by this core.
+                if self.received.is_none() && intended - now <= RECEIVED_BEFORE {
+                    self.receive();
+                }
+                self.wait();
                 now = self.sink.clock.now();
             }
             self.sink.intended = intended;
             self.step();
+            self.rehearsals.iter_mut().for_each(Rehearsals::put_off);
             self.messages += 1;
             now = self.sink.clock.now();
         }
         self.sink.counts = false;
         now.nanos() - began.nanos()
+    }
+
+    #[inline]
+    fn wait(&mut self) {
+        spin_loop();
+        let Some(rehearsals) = &mut self.rehearsals else { return };
+        let (market, sink) = (&mut self.market, &mut self.sink);
+        rehearsals.wait(|| {
+            sink.is_rehearsal = true;
+            market.rehearse(sink);
+            sink.is_rehearsal = false;
+            sink.decision.iter_mut().for_each(DecisionStage::rehearse);
+        });
+    }
+
+    /// Copies the frame to come into user space, from where it is read. Others are read in place.
+    fn receive(&mut self) {
+        let Some(frame) = self.recorded.frame(self.next) else { return };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.extend_from_slice(frame);
+        self.received = Some(buffer);
     }
 
     /// Receive time of the record to come.
@@ -219,12 +277,15 @@ impl<'a> Pipeline<'a> {
         }
         let shift_ns = self.passes * self.recorded.span_ns();
         let Record { connection, received_at, input } = self.recorded.record(self.next, shift_ns);
+        let received = self.received.take();
+        let input = received.as_deref().map_or(input, Input::Frame);
         let calls = allocations();
         let received_mono = self.sink.clock.now();
         self.market.step(connection, received_at, received_mono, input, &mut self.sink);
         if self.next >= self.steady_from {
             self.calls += allocations() - calls;
         }
+        self.buffer = received.unwrap_or(std::mem::take(&mut self.buffer));
         self.next += 1;
         if self.next == self.recorded.len() {
             self.next = 0;
