@@ -124,11 +124,14 @@ fn a_tuned_run_is_verified() {
     let served = Served::start(&[BUNDLED, "--pace", "20"]);
     let mut live = served.client("live", "binance-futures", "BTCUSDT");
     live.arg("--exit-on-close").arg("--config").arg(&config).arg("--report").arg(&report);
+    // Neither thread sleeps, so both rehearse.
+    live.arg("--busy-poll");
     let record = folder.path().join("record");
     let err = ends(0, &live.arg("--record").arg(&record).output().unwrap());
     assert!(err.contains("tuning: ") && err.contains("prefault on"), "{err}");
     let report = fs::read_to_string(report).unwrap();
     assert!(report.contains("\"prefault\": \"on\""), "{report}");
+    assert!(report.contains("\"keep_warm\": \"on\""), "{report}");
     assert!(!report.contains("\"busy_poll_us\": \"off\""), "{report}");
     verify(&record);
 }

@@ -173,13 +173,14 @@ impl<'a> Pipeline<'a> {
         self.messages
     }
 
-    /// Two passes over the recording, the second one counted, in a closed loop.
+    /// Two passes over the recording, the second one counted, in a closed loop with rehearsals.
     pub(super) fn warm_up(&mut self) {
         for counts in [false, true] {
             self.sink.counts = counts;
             for _ in 0..self.recorded.len() {
                 self.sink.intended = self.sink.clock.now();
                 self.step();
+                self.rehearse();
             }
         }
     }
@@ -245,14 +246,18 @@ impl<'a> Pipeline<'a> {
     #[inline]
     fn wait(&mut self) {
         spin_loop();
-        let Some(rehearsals) = &mut self.rehearsals else { return };
-        let (market, sink) = (&mut self.market, &mut self.sink);
-        rehearsals.wait(|| {
-            sink.is_rehearsal = true;
-            market.rehearse(sink);
-            sink.is_rehearsal = false;
-            sink.decision.iter_mut().for_each(DecisionStage::rehearse);
-        });
+        if let Some(mut rehearsals) = self.rehearsals.take() {
+            rehearsals.wait(|| self.rehearse());
+            self.rehearsals = Some(rehearsals);
+        }
+    }
+
+    /// Does nothing in stages that did not learn to.
+    fn rehearse(&mut self) {
+        self.sink.is_rehearsal = true;
+        self.market.rehearse(&mut self.sink);
+        self.sink.is_rehearsal = false;
+        self.sink.decision.iter_mut().for_each(DecisionStage::rehearse);
     }
 
     /// Copies the frame to come into user space, from where it is read. Others are read in place.
