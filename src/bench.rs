@@ -126,10 +126,8 @@ fn measure(
 ) -> Result<Outcome> {
     let told = ConfigArgs { config: args.config.clone(), tick_size: None };
     let config = Config::resolve(&told, &ScoringArgs::default())?;
-    let tuned = {
-        let threads = Threads { spinning: 1, has_sockets: false, waits_to_score: false };
-        config.tuning.apply(threads)
-    };
+    let threads = Threads { spinning: 1, has_sockets: false, waits_to_score: false };
+    let tuned = config.tuning.apply(threads);
     let mut surroundings = Surroundings::new(bench.cores.map(|[core, _]| core));
     surroundings.tuning = tuned.summary();
     let mut results = Results::new(bench.clock.clone());

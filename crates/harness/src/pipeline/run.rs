@@ -290,7 +290,9 @@ impl<'a> Pipeline<'a> {
         if self.next >= self.steady_from {
             self.calls += allocations() - calls;
         }
-        self.buffer = received.unwrap_or(std::mem::take(&mut self.buffer));
+        if let Some(buffer) = received {
+            self.buffer = buffer;
+        }
         self.next += 1;
         if self.next == self.recorded.len() {
             self.next = 0;
