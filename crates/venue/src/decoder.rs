@@ -189,6 +189,9 @@ impl Decoder {
     /// Reads a frame as [`Decoder::frame`] does, and concludes nothing of it: its last bracket is
     /// withheld, without which no fast reader takes it, and one that does not take a frame leaves all
     /// as it was. What code and tables that needs are in the caches then. `scratch` is cleared.
+    ///
+    /// The frame must be one that [`Decoder::frame`] read without an error: of one with a bracket too
+    /// many, the rest would be a frame.
     pub fn rehearse(&mut self, connection: ConnectionId, bytes: &[u8], scratch: &mut Updates) {
         scratch.clear();
         if let Some((b'}' | b']', all_but_last)) = bytes.split_last() {
