@@ -1,7 +1,6 @@
 //! Features of the book as it stands: functions of the best levels and nothing else.
 
 use crate::measure::{Growth, Measure, float};
-use core::ops::Sub;
 use tickhawk_market::{Level, Price, Qty};
 
 /// The most levels a side any feature reads.
@@ -44,6 +43,7 @@ impl BookFeature {
     }
 
     /// Its value, or `None` where the definition has none.
+    #[inline(always)]
     pub(crate) fn value(self, top: &Top, measure: &Measure) -> Option<f64> {
         match self {
             Self::Obi { levels } => top.imbalance(levels),
@@ -67,6 +67,7 @@ impl BookFeature {
     }
 
     /// The exact quantity units of a feature that is a quantity; `None` also if it is not one.
+    #[inline]
     pub(crate) fn qty_units(self, top: &Top, measure: &Measure) -> Option<i128> {
         match self {
             Self::BidDepth { ticks } => top.bids.within(ticks, measure.tick?),
@@ -99,68 +100,93 @@ pub(crate) struct Top {
 /// One side of it.
 #[derive(Clone, Debug)]
 struct TopSide {
-    /// Best first.
-    levels: Vec<Level>,
-    /// What the levels up to each one hold together, in quantity units; 0 before the first.
-    cumulated: Vec<i128>,
-    depth: usize,
+    /// Best first, as many as the plan reads; those that are not there are [`TopSide::worst`].
+    levels: Box<[Level]>,
+    /// What the levels before each one hold together, in quantity units, and last what all do.
+    cumulated: Box<[i128]>,
+    /// Levels that are there.
+    count: usize,
+    worst: Level,
 }
 
 impl TopSide {
-    fn new(depth: usize) -> Self {
-        let mut cumulated = Vec::with_capacity(depth + 1);
-        cumulated.push(0);
-        Self { levels: Vec::with_capacity(depth), cumulated, depth }
+    /// A side without a level, one of which that is missing has the worst price and no quantity.
+    fn new(depth: usize, worst: i64) -> Self {
+        let worst = Level { price: Price::new(worst), qty: Qty::new(0) };
+        Self {
+            levels: vec![worst; depth].into(),
+            cumulated: vec![0; depth + 1].into(),
+            count: 0,
+            worst,
+        }
+    }
+
+    #[inline]
+    fn there(&self) -> &[Level] {
+        &self.levels[..self.count]
     }
 
     #[inline]
     fn set(&mut self, levels: &[Level]) {
-        self.levels.clear();
-        self.levels.extend_from_slice(&levels[..levels.len().min(self.depth)]);
-        self.cumulate();
-    }
-
-    #[inline]
-    fn cumulate(&mut self) {
-        self.cumulated.truncate(1);
-        let mut total = 0;
-        self.cumulated.extend(self.levels.iter().map(|level| {
-            total += i128::from(level.qty.units());
-            total
-        }));
+        self.count = levels.len().min(self.levels.len());
+        let (there, beyond) = self.levels.split_at_mut(self.count);
+        let (cumulated, cumulated_beyond) = self.cumulated[1..].split_at_mut(self.count);
+        let mut total = 0i128;
+        for ((to, total_to), level) in there.iter_mut().zip(cumulated).zip(levels) {
+            *to = *level;
+            total = total.wrapping_add(i128::from(level.qty.units()));
+            *total_to = total;
+        }
+        beyond.fill(self.worst);
+        cumulated_beyond.fill(total);
     }
 
     fn rescale(&mut self, growth: Growth) -> bool {
-        for level in &mut self.levels {
+        let mut total = 0i128;
+        for (level, total_to) in self.levels[..self.count].iter_mut().zip(&mut self.cumulated[1..])
+        {
             let price = level.price.units().checked_mul(growth.price);
             let qty = level.qty.units().checked_mul(growth.qty);
             let (Some(price), Some(qty)) = (price, qty) else { return false };
             *level = Level { price: Price::new(price), qty: Qty::new(qty) };
+            total += i128::from(qty);
+            *total_to = total;
         }
-        self.cumulate();
+        self.cumulated[self.count + 1..].fill(total);
         true
     }
 
-    /// What the best so many levels hold together.
+    /// What the best so many levels hold together, of at most as many as the plan reads.
     #[inline]
     fn total(&self, levels: usize) -> i128 {
-        self.cumulated[levels.min(self.levels.len())]
+        self.cumulated[levels]
+    }
+
+    #[inline]
+    fn count_where(&self, counts: impl Fn(Price) -> bool) -> usize {
+        self.levels.iter().fold(0usize, |n, level| n.wrapping_add(usize::from(counts(level.price))))
     }
 
     /// The quantity within `ticks` of the side's best price.
     #[inline]
     fn within(&self, ticks: usize, tick: i64) -> Option<i128> {
-        let best = self.levels.first()?.price.units();
+        let best = self.there().first()?.price;
         let reach = tick.saturating_mul(ticks as i64);
-        let near = best.saturating_sub(reach)..=best.saturating_add(reach);
-        let is_near = |level: &&Level| near.contains(&level.price.units());
-        Some(self.total(self.levels.iter().take_while(is_near).count()))
+        // Levels are in order: none that is near comes after one that is not.
+        let count = if self.worst.price < best {
+            let furthest = Price::new(best.units().saturating_sub(reach));
+            self.count_where(|price| price >= furthest)
+        } else {
+            let furthest = Price::new(best.units().saturating_add(reach));
+            self.count_where(|price| price <= furthest)
+        };
+        Some(self.total(count))
     }
 }
 
 impl Top {
     pub(crate) fn new(depth: usize) -> Self {
-        Self { bids: TopSide::new(depth), asks: TopSide::new(depth) }
+        Self { bids: TopSide::new(depth, i64::MIN), asks: TopSide::new(depth, i64::MAX) }
     }
 
     /// Takes the new levels, ignoring those beyond the plan's depth.
@@ -177,13 +203,20 @@ impl Top {
     /// The bids, best first.
     #[inline]
     pub(crate) fn bids(&self) -> &[Level] {
-        &self.bids.levels
+        self.bids.there()
     }
 
     /// The asks, best first.
     #[inline]
     pub(crate) fn asks(&self) -> &[Level] {
-        &self.asks.levels
+        self.asks.there()
+    }
+
+    /// One bid and one ask, counted from 0 and in the plan's depth; one that is not there has the
+    /// worst price and no quantity.
+    #[inline]
+    pub(crate) fn at(&self, index: usize) -> (Level, Level) {
+        (self.bids.levels[index], self.asks.levels[index])
     }
 
     /// Multiplies every level up; `false` if one does not fit.
@@ -206,6 +239,7 @@ impl Top {
         Some(i128::from(bid.price.units()) + i128::from(ask.price.units()))
     }
 
+    #[inline]
     fn imbalance(&self, levels: usize) -> Option<f64> {
         self.touch()?;
         let (bid, ask) = (self.bids.total(levels), self.asks.total(levels));
@@ -223,10 +257,16 @@ impl Top {
     }
 
     fn slope(&self, levels: usize, tick: i64) -> Option<f64> {
-        let doubled_mid = self.doubled_mid()?;
-        let bid = self.bids.slope(levels, doubled_mid, tick)?;
-        let ask = self.asks.slope(levels, doubled_mid, tick)?;
-        Some((bid + ask) / 2.0)
+        let (bid, ask) = self.touch()?;
+        let spread = distance(ask.price, bid.price);
+        if spread <= 0 {
+            return None;
+        }
+        // Twice the distance of the best levels from the mid.
+        let first = 1.0 / float(spread);
+        let bid = self.bids.slope(levels, first)?;
+        let ask = self.asks.slope(levels, first)?;
+        Some((bid + ask) / 2.0 * float(2 * i128::from(tick)))
     }
 
     fn price_offset(&self, side: &[Level], level: usize, measure: &Measure) -> Option<f64> {
@@ -241,51 +281,52 @@ fn distance(near: Price, far: Price) -> i128 {
     i128::from(near.units()) - i128::from(far.units())
 }
 
-/// Prices below this in magnitude have doubled distances that fit an `i64`, as all real ones do.
-const NARROW: u64 = 1 << 60;
+/// Prices below this in magnitude have distances that fit an `i64`, as all real ones do.
+const NARROW: u64 = 1 << 62;
 
 impl TopSide {
-    /// One side's slope: see `book_slope_K` in the catalogue.
-    fn slope(&self, levels: usize, doubled_mid: i128, tick: i64) -> Option<f64> {
-        let near = &self.levels[..self.levels.len().min(levels)];
+    /// One side's slope per doubled unit of price, given what its best level adds to the sum: see
+    /// `book_slope_K` in the catalogue.
+    #[inline]
+    fn slope(&self, levels: usize, first: f64) -> Option<f64> {
+        let near = &self.levels[..self.count.min(levels)];
         let is_narrow = |level: &Level| level.price.units().unsigned_abs() < NARROW;
         // Prices are in order, so the first and the last one bound all.
         let are_narrow = is_narrow(near.first()?) && is_narrow(near.last()?);
-        let held = self.total(near.len());
-        let sum = match (i64::try_from(doubled_mid), i64::try_from(held)) {
-            (Ok(mid), Ok(_)) if are_narrow && mid.unsigned_abs() < 2 * NARROW => {
-                self.slope_sum(near, |price| (2 * price - mid).abs(), |held| held as i64 as f64)
+        let rest = match i64::try_from(self.total(near.len())) {
+            Ok(_) if are_narrow => self.slope_beyond_best(
+                near,
+                |held| held as i64 as f64,
+                |from, to| to.wrapping_sub(from) as f64,
+            ),
+            _ => {
+                let step = |from, to| float(i128::from(to) - i128::from(from));
+                self.slope_beyond_best(near, float, step)
             }
-            _ => self.slope_sum(near, |price| (2 * i128::from(price) - doubled_mid).abs(), float),
         };
-        Some(sum? * float(2 * i128::from(tick)) / near.len() as f64)
+        Some((first + rest? / 2.0) / near.len() as f64)
     }
 
-    /// The sum over levels of relative growth per doubled unit of price. Divides once a level. Levels
-    /// that hold less than nothing have no slope, so that none holds more than all together.
+    /// The sum over the levels after the best one of relative growth per unit of price. Levels that
+    /// hold nothing have no slope, so that none holds more than all together.
     #[inline(always)]
-    fn slope_sum<D>(
+    fn slope_beyond_best(
         &self,
         near: &[Level],
-        doubled_distance: impl Fn(i64) -> D,
         float_of_held: impl Fn(i128) -> f64,
-    ) -> Option<f64>
-    where
-        D: Copy + Default + PartialOrd + Sub<Output = D> + Into<i128>,
-    {
-        let (mut sum, mut distance) = (0.0, D::default());
-        for (level, cumulated) in near.iter().zip(&self.cumulated) {
-            let qty = level.qty.units();
-            let reached = doubled_distance(level.price.units());
-            let step = reached - distance;
-            if step <= D::default() || qty <= 0 {
-                return None;
-            }
-            // The first level rises from nothing: its growth counts as one.
-            let before = if *cumulated == 0 { i128::from(qty) } else { *cumulated };
-            sum += qty as f64 / (float_of_held(before) * float(step.into()));
-            distance = reached;
+        float_of_step: impl Fn(i64, i64) -> f64,
+    ) -> Option<f64> {
+        let (best, beyond) = near.split_first()?;
+        let (mut sum, mut last) = (0.0, best.price.units());
+        // Its sign is that of the smallest quantity less one.
+        let mut sign = best.qty.units().wrapping_sub(1);
+        for (level, held) in beyond.iter().zip(&self.cumulated[1..]) {
+            let (price, qty) = (level.price.units(), level.qty.units());
+            sum += qty as f64 / (float_of_held(*held) * float_of_step(last, price));
+            sign |= qty.wrapping_sub(1);
+            last = price;
         }
-        Some(sum)
+        // Steps are down or up, all of them.
+        (sign >= 0).then_some(sum.abs())
     }
 }

@@ -5,27 +5,26 @@ use crate::ema::Ema;
 use crate::kyle::Kyle;
 use crate::measure::{Growth, Measure};
 use crate::mid::{MidHistory, log_return};
-use crate::ofi::{Flows, Ofi};
-use crate::rolling::Rolling;
+use crate::ofi::Flows;
+use crate::rows::{Rows, SumPlace};
 use crate::volatility::Volatility;
 use crate::window::{Now, Window};
 use crate::wiring::Wiring;
-use crate::zscore::ZScore;
 use tickhawk_market::Level;
 
 /// The series of book messages and mids.
 #[derive(Clone, Debug)]
 pub(crate) struct BookHistory {
+    /// What the windows are brought up to.
+    at: u64,
     /// Book messages of this epoch.
     updates: u64,
     /// When the first of them was received.
     since: Option<u64>,
     /// Best bid plus best ask as last known, even if a side is empty now.
     doubled_mid: Option<i128>,
-    update_rate: Rolling<()>,
     flows: Flows,
-    ofis: Vec<Ofi>,
-    zscores: Vec<ZScore>,
+    rows: Rows,
     mids: MidHistory,
     volatility: Volatility,
     emas: Vec<Ema>,
@@ -34,16 +33,13 @@ pub(crate) struct BookHistory {
 
 impl BookHistory {
     pub(crate) fn new(wiring: &Wiring, capacity: usize) -> Self {
-        let ofi = |(levels, windows): &(_, Vec<Window>)| Ofi::new(*levels, windows, capacity);
-        let zscore = |(base, windows): &(_, Vec<Window>)| ZScore::new(*base, windows, capacity);
         Self {
+            at: 0,
             updates: 0,
             since: None,
             doubled_mid: None,
-            update_rate: Rolling::new(&wiring.update_rate, capacity),
-            flows: Flows::new(wiring.ofis.iter().map(|(levels, _)| levels)),
-            ofis: wiring.ofis.iter().map(ofi).collect(),
-            zscores: wiring.zscores.iter().map(zscore).collect(),
+            flows: Flows::new(wiring.rows.flows()),
+            rows: Rows::new(&wiring.rows, capacity),
             mids: MidHistory::new(&wiring.mids, capacity),
             volatility: Volatility::new(&wiring.volatility),
             emas: wiring.ema_tau_nanos.iter().map(|&tau_nanos| Ema::new(tau_nanos)).collect(),
@@ -56,12 +52,6 @@ impl BookHistory {
         Now { at, index: self.updates }
     }
 
-    /// Flows are numbered from the second message on: the first has none before it.
-    #[inline]
-    fn flow_now(&self, at: u64) -> Now {
-        Now { at, index: self.updates.saturating_sub(1) }
-    }
-
     /// Takes the new levels in place of those of `top`.
     #[inline]
     pub(crate) fn on_book(
@@ -72,19 +62,15 @@ impl BookHistory {
         asks: &[Level],
         measure: &Measure,
     ) {
+        self.advance(at);
         self.updates += 1;
         let now = self.now(at);
-        if self.since.is_some() {
-            let now = self.flow_now(at);
-            self.flows.set(top, bids, asks);
-            self.ofis.iter_mut().for_each(|ofi| ofi.on_book(now, &self.flows));
-        } else {
-            self.since = Some(at);
-        }
         top.set(bids, asks);
-        self.update_rate.expire(now);
-        self.update_rate.push(at, self.updates, ());
-        self.zscores.iter_mut().for_each(|zscore| zscore.on_book(at, top, measure));
+        self.flows.take(top);
+        let flows = self.since.map(|_| &self.flows);
+        self.rows.push(at, top, flows, measure);
+        self.since.get_or_insert(at);
+        self.mids.advance(now);
         if let Some(doubled_mid) = top.doubled_mid()
             && self.doubled_mid != Some(doubled_mid)
         {
@@ -105,48 +91,52 @@ impl BookHistory {
     /// Brings every window up to `at`.
     #[inline]
     pub(crate) fn advance(&mut self, at: u64) {
-        let (now, flow_now) = (self.now(at), self.flow_now(at));
-        self.update_rate.expire(now);
-        self.ofis.iter_mut().for_each(|ofi| ofi.expire(flow_now));
-        self.zscores.iter_mut().for_each(|zscore| zscore.expire(at));
-        self.mids.advance(now);
+        if at == self.at {
+            return;
+        }
+        self.at = at;
+        self.rows.advance(at);
+        self.mids.advance(self.now(at));
         self.volatility.advance(at);
         self.kyle.advance(at);
     }
 
     /// Looks at what the next message will need.
     pub(crate) fn touch(&self) {
-        self.update_rate.touch();
-        self.ofis.iter().for_each(Ofi::touch);
-        self.zscores.iter().for_each(ZScore::touch);
+        self.rows.touch();
         self.mids.touch();
     }
 
     /// Whether a time window has been observed whole, or one by count is full.
-    fn is_whole(&self, window: Window, at: u64, count: u64) -> bool {
-        match window {
+    #[inline]
+    fn is_whole(&self, window: usize, at: u64) -> bool {
+        let span = self.rows.window(window);
+        match span {
             Window::Time { .. } => {
-                let horizon = window.horizon(self.now(at));
+                let horizon = span.horizon(self.now(at));
                 self.since.zip(horizon).is_some_and(|(since, horizon)| since <= horizon)
             }
-            Window::Updates { count: needed } | Window::Trades { count: needed } => count == needed,
+            Window::Updates { count } | Window::Trades { count } => {
+                self.rows.count(window) == count
+            }
         }
     }
 
-    pub(crate) fn zscore(&self, series: usize, window: usize) -> Option<f64> {
-        self.zscores[series].value(window)
+    #[inline]
+    pub(crate) fn zscore(&self, place: SumPlace) -> Option<f64> {
+        self.rows.zscore(place)
     }
 
     /// Flow in quantity units.
-    pub(crate) fn ofi_units(&self, series: usize, window: usize, at: u64) -> Option<i128> {
-        let ofi = &self.ofis[series];
-        let whole = self.is_whole(ofi.window(window), at, ofi.count(window));
-        whole.then(|| ofi.units(window))
+    #[inline]
+    pub(crate) fn ofi_units(&self, place: SumPlace, at: u64) -> Option<i128> {
+        self.is_whole(place.window, at).then(|| self.rows.flow(place))?
     }
 
+    #[inline]
     pub(crate) fn update_rate(&self, window: usize, at: u64) -> Option<f64> {
-        let (span, count) = (self.update_rate.window(window), self.update_rate.count(window));
-        self.is_whole(span, at, count).then(|| count as f64 / span.seconds())
+        let seconds = || self.rows.window(window).seconds();
+        self.is_whole(window, at).then(|| self.rows.count(window) as f64 / seconds())
     }
 
     pub(crate) fn mid_return(&self, window: usize, at: u64, top: &Top) -> Option<f64> {
@@ -164,22 +154,17 @@ impl BookHistory {
     }
 
     /// Doubled price units per quantity unit.
-    pub(crate) fn kyle_slope(&self, window: usize, at: u64) -> Option<f64> {
-        self.kyle.slope(window, at)
+    pub(crate) fn kyle_slope(&self, window: usize) -> Option<f64> {
+        self.kyle.slope(window)
     }
 
     pub(crate) fn overflows(&self) -> u64 {
-        self.update_rate.overflows()
-            + self.ofis.iter().map(Ofi::overflows).sum::<u64>()
-            + self.zscores.iter().map(ZScore::overflows).sum::<u64>()
-            + self.mids.overflows()
+        self.rows.overflows() + self.mids.overflows()
     }
 
     pub(crate) fn clear(&mut self) {
         (self.updates, self.since, self.doubled_mid) = (0, None, None);
-        self.update_rate.clear();
-        self.ofis.iter_mut().for_each(Ofi::clear);
-        self.zscores.iter_mut().for_each(ZScore::clear);
+        self.rows.clear();
         self.mids.clear();
         self.volatility.clear();
         self.emas.iter_mut().for_each(Ema::clear);
@@ -195,21 +180,19 @@ impl BookHistory {
     /// Forgets past values in ticks: a new tick size makes them another quantity.
     #[cold]
     pub(crate) fn forget_ticks(&mut self) {
-        let in_ticks = |zscore: &&mut ZScore| zscore.feature().needs_tick();
-        self.zscores.iter_mut().filter(in_ticks).for_each(ZScore::clear);
+        self.rows.forget_ticks();
     }
 
-    /// Multiplies all that is held up; `false` if something does not fit: clear then.
+    /// Multiplies all that is held up; `top` has been.
     #[cold]
-    #[must_use]
-    pub(crate) fn rescale(&mut self, growth: Growth) -> bool {
+    pub(crate) fn rescale(&mut self, growth: Growth, top: &Top) {
+        self.flows.take(top);
         let price = i128::from(growth.price);
         self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
-        self.zscores.iter_mut().for_each(|zscore| zscore.rescale(growth));
+        self.rows.rescale(growth);
         self.mids.rescale(growth.price);
         self.volatility.rescale(growth.price);
         self.emas.iter_mut().for_each(|ema| ema.rescale(growth.price));
         self.kyle.rescale(growth);
-        self.ofis.iter_mut().all(|ofi| ofi.rescale(growth))
     }
 }

@@ -79,14 +79,14 @@ pub const FAMILIES: &[Family] = &[
     family(
         "BASE_z@W",
         "obi_5_z@60s",
-        "(x - mean) / sd of any feature above: x its value at the newest book message, mean and population sd over its values at earlier messages in the window (`Nu`: the newest N of those values). Imbalances are held to 2^-44, values in ticks and slopes to 2^-30, quantities exactly. W: time, or `u` from 30.",
+        "(x - mean) / sd of any feature above: x its value at the newest book message, mean and population sd over its values at earlier messages in the window (`Nu`: the N messages before the newest). Imbalances are held to 2^-44, values in ticks and slopes to 2^-30, quantities exactly. W: time, or `u` from 30.",
         "x exists, 30 past values in the window, sd > 0 (and |x| under 2^52 quanta)",
     ),
     family(
         "ofi_L@W",
         "ofi_1@1s",
         "Sum over the window's book messages of e = 1{b>=b'} qb - 1{b<=b'} qb' - 1{a<=a'} qa + 1{a>=a'} qa' at level L (primes: the message before), base units (Cont, Kukanov, Stoikov 2014). A missing level has no quantity and the worst price. L is 1 to 50. W: time or `u`.",
-        "time: the epoch's first message is at or before t - W; `Nu`: N messages after the first",
+        "time: the epoch's first message is at or before t - W; `Nu`: N messages after the first (and |e| under 2^63 quantity units)",
     ),
     family("ofi_sum_L@W", "ofi_sum_5@1s", "The sum of `ofi_1@W` to `ofi_L@W`.", "as `ofi_L@W`"),
     family(

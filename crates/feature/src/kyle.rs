@@ -32,6 +32,8 @@ pub(crate) struct Kyle {
     since: Option<u64>,
     /// The next boundary.
     next: u64,
+    /// By window, as of the newest boundary: only there it changes.
+    slopes: Vec<Option<f64>>,
 }
 
 impl Kyle {
@@ -43,6 +45,7 @@ impl Kyle {
             signed_volume: 0,
             since: None,
             next: 0,
+            slopes: vec![None; windows.len()],
         }
     }
 
@@ -58,6 +61,19 @@ impl Kyle {
         }
         self.next = newest + 1;
         self.pairs.expire(Now { at: newest * INTERVAL_NANOS, index: 0 });
+        self.fit();
+    }
+
+    /// Fits a slope to every window as of the newest boundary.
+    fn fit(&mut self) {
+        let newest = self.next - 1;
+        let closed = self.since.and_then(|since| newest.checked_sub(since));
+        for (window, slope) in self.slopes.iter_mut().enumerate() {
+            let longest = self.pairs.window(window).nanos() / INTERVAL_NANOS;
+            let intervals = closed.map_or(0, |closed| closed.min(longest));
+            let is_enough = intervals >= MIN_INTERVALS;
+            *slope = is_enough.then(|| self.pairs.sum(window).slope(intervals)).flatten();
+        }
     }
 
     fn close(&mut self, doubled_mid: i128) {
@@ -94,15 +110,14 @@ impl Kyle {
     }
 
     /// Doubled price units per quantity unit. Call [`advance`](Self::advance) first.
-    pub(crate) fn slope(&self, window: usize, at: u64) -> Option<f64> {
-        let longest = self.pairs.window(window).nanos() / INTERVAL_NANOS;
-        let closed = (at / INTERVAL_NANOS).checked_sub(self.since?)?;
-        let intervals = closed.min(longest);
-        (intervals >= MIN_INTERVALS).then(|| self.pairs.sum(window).slope(intervals))?
+    #[inline]
+    pub(crate) fn slope(&self, window: usize) -> Option<f64> {
+        self.slopes[window]
     }
 
     pub(crate) fn clear(&mut self) {
         self.pairs.clear();
+        self.slopes.fill(None);
         self.signed_volume = 0;
         (self.doubled_mid, self.since) = (None, None);
     }
@@ -127,6 +142,9 @@ impl Kyle {
             self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
             self.sampled = self.sampled.saturating_mul(price);
             self.signed_volume = self.signed_volume.saturating_mul(qty);
+            if self.next > 0 {
+                self.fit();
+            }
         } else {
             let doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
             self.clear();

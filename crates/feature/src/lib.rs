@@ -53,6 +53,7 @@ mod pairs;
 mod plan;
 mod roll;
 mod rolling;
+mod rows;
 mod span;
 mod state;
 mod trade_history;

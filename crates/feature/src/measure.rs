@@ -66,8 +66,7 @@ impl Measure {
     }
 }
 
-/// The nearest `f64`. Nearly every sum fits 64 bits, which the processor converts itself; the 128-bit
-/// conversion is a library call that gives the same.
+/// The nearest `f64`. Nearly every sum fits 64 bits, which the processor converts itself.
 #[inline]
 pub(crate) fn float(units: i128) -> f64 {
     match i64::try_from(units) {
@@ -76,11 +75,22 @@ pub(crate) fn float(units: i128) -> f64 {
     }
 }
 
-/// Apart and cold, or the compiler makes the call first and selects after.
-#[cold]
+/// Apart, or the compiler makes both and selects after.
 #[inline(never)]
 fn float_of_wide(units: i128) -> f64 {
-    units as f64
+    let magnitude = float_of_unsigned(units.unsigned_abs());
+    if units < 0 { -magnitude } else { magnitude }
+}
+
+/// The nearest `f64` of an integer of 2^63 or more: of its highest 64 bits, the lowest of them also
+/// set if any below is, which rounds as all of them would.
+#[inline]
+pub(crate) fn float_of_unsigned(units: u128) -> f64 {
+    let shift = 64u32.saturating_sub(units.leading_zeros());
+    let highest = (units >> shift) as u64;
+    let rest = units & ((1 << shift) - 1);
+    let power = f64::from_bits(u64::from(1023 + shift) << 52);
+    (highest | u64::from(rest != 0)) as f64 * power
 }
 
 /// 10^`decimals`.
@@ -102,5 +112,22 @@ impl Growth {
             price: power(new.price_decimals.checked_sub(old.price_decimals)?),
             qty: power(new.qty_decimals.checked_sub(old.qty_decimals)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn wide_integers_are_rounded_once(bits in any::<u128>(), shift in 0..128u32, near in -3..4i128) {
+            let units = (bits >> shift) as i128;
+            for units in [units, units.wrapping_neg(), (1i128 << (shift % 127)).wrapping_add(near)] {
+                prop_assert_eq!(float(units), units as f64, "{}", units);
+            }
+            prop_assert_eq!(float_of_unsigned(bits), bits as f64);
+        }
     }
 }

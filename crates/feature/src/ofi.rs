@@ -1,10 +1,7 @@
 //! Order flow imbalance (Cont, Kukanov, Stoikov 2014), one level or several summed.
 
 use crate::book::Top;
-use crate::measure::Growth;
-use crate::rolling::Rolling;
-use crate::window::{Now, Window};
-use tickhawk_market::Level;
+use tickhawk_market::{Level, Price, Qty};
 
 /// Which levels a flow is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,157 +12,99 @@ pub(crate) enum FlowLevels {
     UpTo(usize),
 }
 
-/// What one book message changed at every level, in quantity units.
+/// What the newest book message changed at every level.
 #[derive(Clone, Debug)]
 pub(crate) struct Flows {
-    /// By level, the best one first.
-    at: Vec<i128>,
-    /// Levels read by any series.
-    depth: usize,
+    levels: Box<[FlowLevel]>,
+}
+
+/// One level, the best one first.
+#[derive(Clone, Copy, Debug)]
+struct FlowLevel {
+    bid: Level,
+    ask: Level,
+    /// In quantity units, from the message before.
+    flow: i128,
 }
 
 impl Flows {
     /// Flows of the levels that these series read.
-    pub(crate) fn new<'a>(series: impl Iterator<Item = &'a FlowLevels>) -> Self {
+    pub(crate) fn new(series: impl Iterator<Item = FlowLevels>) -> Self {
         let deepest = series.map(|levels| match levels {
-            FlowLevels::One(level) | FlowLevels::UpTo(level) => *level,
+            FlowLevels::One(level) | FlowLevels::UpTo(level) => level,
         });
-        let depth = deepest.max().unwrap_or(0);
-        Self { at: Vec::with_capacity(depth), depth }
+        let none = Level { price: Price::new(0), qty: Qty::new(0) };
+        let none = FlowLevel { bid: none, ask: none, flow: 0 };
+        Self { levels: vec![none; deepest.max().unwrap_or(0)].into() }
     }
 
-    /// Takes the change from the message before, `old`, to this one.
+    /// Takes a message: the change to it from the one before. The first one's flows are of no worth.
     #[inline]
-    pub(crate) fn set(&mut self, old: &Top, bids: &[Level], asks: &[Level]) {
-        self.at.clear();
-        self.at.extend((0..self.depth).map(|index| {
-            bid_flow(old.bids().get(index), bids.get(index))
-                - ask_flow(old.asks().get(index), asks.get(index))
-        }));
-    }
-
-    #[inline]
-    fn of(&self, levels: FlowLevels) -> i128 {
-        match levels {
-            FlowLevels::One(level) => self.at[level - 1],
-            FlowLevels::UpTo(levels) => self.at[..levels].iter().sum(),
+    pub(crate) fn take(&mut self, top: &Top) {
+        for (index, level) in self.levels.iter_mut().enumerate() {
+            let (bid, ask) = top.at(index);
+            let flow = bid_flow(level.bid, bid) - ask_flow(level.ask, ask);
+            *level = FlowLevel { bid, ask, flow };
         }
     }
-}
 
-/// A series of flow contributions, one a book message.
-#[derive(Clone, Debug)]
-pub(crate) struct Ofi {
-    levels: FlowLevels,
-    rolling: Rolling<i128>,
-}
-
-impl Ofi {
-    pub(crate) fn new(levels: FlowLevels, windows: &[Window], capacity: usize) -> Self {
-        Self { levels, rolling: Rolling::new(windows, capacity) }
-    }
-
-    /// Takes the flows of message number `now.index` after the epoch's first.
+    /// The flow of one level, or of several together; `None` beyond 2^63 - 1 units.
     #[inline]
-    pub(crate) fn on_book(&mut self, now: Now, flows: &Flows) {
-        self.rolling.expire(now);
-        self.rolling.push(now.at, now.index, flows.of(self.levels));
-    }
-
-    #[inline]
-    pub(crate) fn expire(&mut self, now: Now) {
-        self.rolling.expire(now);
-    }
-
-    pub(crate) fn touch(&self) {
-        self.rolling.touch();
-    }
-
-    /// The summed flow in quantity units.
-    pub(crate) fn units(&self, window: usize) -> i128 {
-        self.rolling.sum(window)
-    }
-
-    pub(crate) fn window(&self, window: usize) -> Window {
-        self.rolling.window(window)
-    }
-
-    pub(crate) fn count(&self, window: usize) -> u64 {
-        self.rolling.count(window)
-    }
-
-    pub(crate) fn overflows(&self) -> u64 {
-        self.rolling.overflows()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.rolling.clear();
-    }
-
-    #[cold]
-    #[must_use]
-    pub(crate) fn rescale(&mut self, growth: Growth) -> bool {
-        // Flows are at most 2^64 a level in magnitude; beyond 2^100 running sums could not fit.
-        let qty = i128::from(growth.qty);
-        self.rolling.rescale(|flow| flow.checked_mul(qty).filter(|grown| grown.abs() < 1 << 100))
+    pub(crate) fn of(&self, levels: FlowLevels) -> Option<i64> {
+        let units = match levels {
+            FlowLevels::One(level) => self.levels[level - 1].flow,
+            FlowLevels::UpTo(levels) => self.levels[..levels].iter().map(|level| level.flow).sum(),
+        };
+        i64::try_from(units).ok().filter(|units| *units != i64::MIN)
     }
 }
 
-/// 1{b >= b'} qb - 1{b <= b'} qb'. A missing level is an infinitely low bid of no quantity.
+/// 1{b >= b'} qb - 1{b <= b'} qb'.
 #[inline]
-fn bid_flow(old: Option<&Level>, new: Option<&Level>) -> i128 {
-    match (old, new) {
-        (None, None) => 0,
-        (None, Some(new)) => qty(new),
-        (Some(old), None) => -qty(old),
-        (Some(old), Some(new)) => {
-            (if new.price >= old.price { qty(new) } else { 0 })
-                - (if new.price <= old.price { qty(old) } else { 0 })
-        }
-    }
+fn bid_flow(old: Level, new: Level) -> i128 {
+    flow_if(new.price >= old.price, new) - flow_if(new.price <= old.price, old)
 }
 
-/// 1{a <= a'} qa - 1{a >= a'} qa'. A missing level is an infinitely high ask of no quantity.
+/// 1{a <= a'} qa - 1{a >= a'} qa'.
 #[inline]
-fn ask_flow(old: Option<&Level>, new: Option<&Level>) -> i128 {
-    match (old, new) {
-        (None, None) => 0,
-        (None, Some(new)) => qty(new),
-        (Some(old), None) => -qty(old),
-        (Some(old), Some(new)) => {
-            (if new.price <= old.price { qty(new) } else { 0 })
-                - (if new.price >= old.price { qty(old) } else { 0 })
-        }
-    }
+fn ask_flow(old: Level, new: Level) -> i128 {
+    flow_if(new.price <= old.price, new) - flow_if(new.price >= old.price, old)
 }
 
 #[inline]
-fn qty(level: &Level) -> i128 {
-    i128::from(level.qty.units())
+fn flow_if(counts: bool, level: Level) -> i128 {
+    i128::from(if counts { level.qty.units() } else { 0 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickhawk_market::{Price, Qty};
 
     fn level(price: i64, qty: i64) -> Level {
         Level { price: Price::new(price), qty: Qty::new(qty) }
     }
 
     #[track_caller]
-    fn check(old: Option<Level>, new: Option<Level>, bid: i128, ask: i128) {
-        assert_eq!((bid_flow(old.as_ref(), new.as_ref())), bid);
-        assert_eq!((ask_flow(old.as_ref(), new.as_ref())), ask);
+    fn check(old: Level, new: Level, bid: i128, ask: i128) {
+        assert_eq!((bid_flow(old, new), ask_flow(old, new)), (bid, ask));
     }
 
     #[test]
     fn contributions_by_case() {
-        check(Some(level(100, 5)), Some(level(100, 8)), 3, 3);
-        check(Some(level(100, 5)), Some(level(101, 2)), 2, -5);
-        check(Some(level(100, 5)), Some(level(99, 9)), -5, 9);
-        check(None, Some(level(99, 9)), 9, 9);
-        check(Some(level(100, 5)), None, -5, -5);
-        check(None, None, 0, 0);
+        check(level(100, 5), level(100, 8), 3, 3);
+        check(level(100, 5), level(101, 2), 2, -5);
+        check(level(100, 5), level(99, 9), -5, 9);
+    }
+
+    #[test]
+    fn a_level_that_is_not_there_has_the_worst_price() {
+        let (no_bid, no_ask) = Top::new(1).at(0);
+        for (old, new, flow) in [(no_bid, level(99, 9), 9), (level(100, 5), no_bid, -5)] {
+            assert_eq!(bid_flow(old, new), flow);
+        }
+        for (old, new, flow) in [(no_ask, level(99, 9), 9), (level(100, 5), no_ask, -5)] {
+            assert_eq!(ask_flow(old, new), flow);
+        }
+        assert_eq!((bid_flow(no_bid, no_bid), ask_flow(no_ask, no_ask)), (0, 0));
     }
 }

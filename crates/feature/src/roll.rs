@@ -40,6 +40,8 @@ impl Roll {
             let later = i128::from(price) - i128::from(middle.price);
             if let Some(pair) = Pair::within(earlier, later, CHANGE_BITS) {
                 self.pairs.push(oldest.at, oldest.index, pair);
+                // The oldest of the three trades may have left a window already.
+                self.pairs.expire(now);
             }
         }
         self.last = [self.last[1], Some(Print { at: now.at, index: now.index, price })];

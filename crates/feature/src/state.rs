@@ -89,8 +89,8 @@ impl FeatureState {
             return self.forget(scale);
         };
         self.measure.tick = self.measure.tick.and_then(|tick| tick.checked_mul(growth.price));
-        let books_fit = self.top.rescale(growth) && self.books.rescale(growth);
-        if books_fit && self.trades.rescale(growth, scale.qty_decimals) {
+        if self.top.rescale(growth) && self.trades.rescale(growth, scale.qty_decimals) {
+            self.books.rescale(growth, &self.top);
             return true;
         }
         self.forget(scale)
@@ -149,11 +149,13 @@ impl FeatureState {
     #[inline]
     pub fn fill(&mut self, at: UnixNanos, values: &mut [f32], valid: &mut ValidMask) {
         assert_eq!(values.len(), self.slots.len(), "one value a feature");
-        self.each(at, valid, |index, value| {
-            let single = value.map(|value| value as f32).filter(|single| single.is_finite());
-            values[index] = single.unwrap_or(0.0);
-            single.is_some()
-        });
+        self.each(at, values, |value| value as f32);
+        let largest =
+            values.iter().fold(0, |largest: u32, value| largest.max(value.abs().to_bits()));
+        *valid = match largest < f32::INFINITY.to_bits() {
+            true => all_valid(values.len()),
+            false => settle(values, f32::is_finite),
+        };
     }
 
     /// As [`fill`](Self::fill), before rounding to single precision: for tests and references.
@@ -162,11 +164,8 @@ impl FeatureState {
     /// If `values` is not as long as the plan.
     pub fn fill_f64(&mut self, at: UnixNanos, values: &mut [f64], valid: &mut ValidMask) {
         assert_eq!(values.len(), self.slots.len(), "one value a feature");
-        self.each(at, valid, |index, value| {
-            let value = value.filter(|value| value.is_finite());
-            values[index] = value.unwrap_or(0.0);
-            value.is_some()
-        });
+        self.each(at, values, |value| value);
+        *valid = settle(values, f64::is_finite);
     }
 
     /// Fills the features and validity mask of a frame made for as many features.
@@ -184,30 +183,24 @@ impl FeatureState {
         self.fill_frame(UnixNanos::new(self.at), frame);
     }
 
+    /// Every feature's value in turn, NaN where it has none.
     #[inline]
-    fn each(
-        &mut self,
-        at: UnixNanos,
-        valid: &mut ValidMask,
-        mut put: impl FnMut(usize, Option<f64>) -> bool,
-    ) {
+    fn each<T>(&mut self, at: UnixNanos, values: &mut [T], rounded: impl Fn(f64) -> T) {
         let at = self.clamp(at);
         self.books.advance(at);
         self.trades.advance(at);
-        *valid = [0; 2];
-        for (index, &slot) in self.slots.iter().enumerate() {
-            let value = self.value(slot, at);
-            valid[index / 64] |= u64::from(put(index, value)) << (index % 64);
+        for (&slot, value) in self.slots.iter().zip(values) {
+            *value = rounded(self.value(slot, at).unwrap_or(f64::NAN));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, slot: Slot, at: u64) -> Option<f64> {
         let Self { measure, top, books, trades, .. } = self;
         match slot {
             Slot::Book(feature) => feature.value(top, measure),
-            Slot::ZScore { series, window } => books.zscore(series, window),
-            Slot::Ofi { series, window } => Some(measure.qty(books.ofi_units(series, window, at)?)),
+            Slot::ZScore(place) => books.zscore(place),
+            Slot::Ofi(place) => Some(measure.qty(books.ofi_units(place, at)?)),
             Slot::UpdateRate { window } => books.update_rate(window, at),
             Slot::MidReturn { window } => books.mid_return(window, at, top),
             Slot::RealisedVol { window } => books.realised_vol(window, at),
@@ -215,7 +208,7 @@ impl FeatureState {
                 Some(books.ema_deviation(ema, at, top)? / measure.doubled_tick()?)
             }
             Slot::KyleLambda { window } => {
-                let slope = books.kyle_slope(window, at)?;
+                let slope = books.kyle_slope(window)?;
                 Some(slope * measure.qty_one() / measure.doubled_tick()?)
             }
             Slot::TradeImbalance { window } => trades.imbalance(window, at),
@@ -226,4 +219,24 @@ impl FeatureState {
             Slot::Vpin => trades.vpin(),
         }
     }
+}
+
+/// The mask of so many values that are all available.
+#[inline]
+fn all_valid(count: usize) -> ValidMask {
+    let bits = |count: usize| u64::MAX.checked_shr(64 - count.min(64) as u32).unwrap_or(0);
+    [bits(count), bits(count.saturating_sub(64))]
+}
+
+/// Puts 0 in the place of what is no number, and says where there is one.
+fn settle<T: Copy + Default>(values: &mut [T], is_finite: impl Fn(T) -> bool) -> ValidMask {
+    let mut valid = [0; 2];
+    for (bits, values) in valid.iter_mut().zip(values.chunks_mut(64)) {
+        for value in values.iter_mut().rev() {
+            let is_valid = is_finite(*value);
+            *bits = *bits << 1 | u64::from(is_valid);
+            *value = if is_valid { *value } else { T::default() };
+        }
+    }
+    valid
 }

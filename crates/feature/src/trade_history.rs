@@ -12,6 +12,8 @@ use tickhawk_market::{Scale, Side, Trade};
 /// The series of trades.
 #[derive(Clone, Debug)]
 pub(crate) struct TradeHistory {
+    /// What the windows are brought up to.
+    at: u64,
     count: u64,
     /// When the first trade was received: before it, nothing shows that trades are sent at all.
     since: Option<u64>,
@@ -25,6 +27,7 @@ impl TradeHistory {
         let capacity = options.window_capacity;
         let vpin = options.vpin.filter(|_| wiring.vpin);
         Self {
+            at: 0,
             count: 0,
             since: None,
             flow: TradeFlow::new(&wiring.trades, capacity),
@@ -40,6 +43,7 @@ impl TradeHistory {
 
     #[inline]
     pub(crate) fn on_trade(&mut self, at: u64, trade: &Trade) {
+        self.advance(at);
         self.count += 1;
         self.since.get_or_insert(at);
         let now = self.now(at);
@@ -53,6 +57,10 @@ impl TradeHistory {
     /// Brings every window up to `at`.
     #[inline]
     pub(crate) fn advance(&mut self, at: u64) {
+        if at == self.at {
+            return;
+        }
+        self.at = at;
         let now = self.now(at);
         self.flow.expire(now);
         self.roll.expire(now);

@@ -3,16 +3,16 @@
 
 use crate::book::BookFeature;
 use crate::grammar::Feature;
-use crate::ofi::FlowLevels;
 use crate::plan::FeaturePlan;
+use crate::rows::{RowsPlan, Series, SumPlace};
 use crate::window::{Window, place};
 
 /// Where one feature's value comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Slot {
     Book(BookFeature),
-    ZScore { series: usize, window: usize },
-    Ofi { series: usize, window: usize },
+    ZScore(SumPlace),
+    Ofi(SumPlace),
     UpdateRate { window: usize },
     MidReturn { window: usize },
     RealisedVol { window: usize },
@@ -30,9 +30,7 @@ pub(crate) enum Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Wiring {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) zscores: Vec<(BookFeature, Vec<Window>)>,
-    pub(crate) ofis: Vec<(FlowLevels, Vec<Window>)>,
-    pub(crate) update_rate: Vec<Window>,
+    pub(crate) rows: RowsPlan,
     pub(crate) mids: Vec<Window>,
     pub(crate) volatility: Vec<Window>,
     pub(crate) ema_tau_nanos: Vec<u64>,
@@ -56,16 +54,17 @@ impl Wiring {
         match feature {
             Feature::Book(feature) => Slot::Book(feature),
             Feature::ZScore { base, window } => {
-                let (series, window) = series(&mut self.zscores, base, window);
-                Slot::ZScore { series, window }
+                // The newest message's value is not among the past ones.
+                let window = match window {
+                    Window::Updates { count } => Window::Updates { count: count + 1 },
+                    window => window,
+                };
+                Slot::ZScore(self.rows.sum(Series::Reading(base), window))
             }
             Feature::Ofi { levels, window } => {
-                let (series, window) = series(&mut self.ofis, levels, window);
-                Slot::Ofi { series, window }
+                Slot::Ofi(self.rows.sum(Series::Flow(levels), window))
             }
-            Feature::UpdateRate { window } => {
-                Slot::UpdateRate { window: place(&mut self.update_rate, window) }
-            }
+            Feature::UpdateRate { window } => Slot::UpdateRate { window: self.rows.window(window) },
             Feature::MidReturn { window } => {
                 Slot::MidReturn { window: place(&mut self.mids, window) }
             }
@@ -100,13 +99,4 @@ impl Wiring {
             }
         }
     }
-}
-
-/// Where a series and its window stand, added if new.
-fn series<K: PartialEq>(all: &mut Vec<(K, Vec<Window>)>, key: K, window: Window) -> (usize, usize) {
-    let index = all.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-        all.push((key, Vec::new()));
-        all.len() - 1
-    });
-    (index, place(&mut all[index].1, window))
 }

@@ -94,6 +94,13 @@ fn levels_that_hold_more_together_than_a_word() {
             .apply(at, &Happening::Book(side(60_000, -1), side(60_005 + (step % 3) as i64 * 5, 1)));
         twins.check(at);
     }
+    let valid_fills = |wanted: &str| {
+        let index = twins.plan.names().iter().position(|name| name == wanted);
+        twins.valid_fills[index.expect("it is in the plan")]
+    };
+    assert!(valid_fills("obi_12") > 150);
+    assert!(valid_fills("ofi_3@1u") > 150);
+    assert_eq!(valid_fills("ofi_sum_5@1s"), 0, "together, flows do not fit a word");
 }
 
 proptest! {

@@ -62,6 +62,9 @@ impl NaiveState {
                 Some(base_units(self.depth_units(&book.asks, ticks)?))
             }
             BookFeature::BookSlope { levels } => {
+                if price(book.asks.first()?) <= price(book.bids.first()?) {
+                    return None;
+                }
                 let bid = self.slope(&book.bids, levels, both_sides?)?;
                 let ask = self.slope(&book.asks, levels, both_sides?)?;
                 Some((bid + ask) / 2.0)

@@ -192,20 +192,22 @@ impl NaiveState {
                 (1..=levels).map(|level| book::flow(&pair[0], &pair[1], level)).sum::<i128>()
             }
         };
-        let units: i128 = match window {
+        let (recent, most): (Vec<_>, _) = match window {
             Window::Time { nanos } => {
                 self.whole_seconds(self.books.first()?.at, window)?;
                 let recent = flows.take_while(|pair| pair[1].at > self.at - nanos);
-                recent.take(self.options.window_capacity).map(flow).sum()
+                (recent.collect(), self.options.window_capacity)
             }
             Window::Updates { count } | Window::Trades { count } => {
                 if self.books.len() <= count as usize {
                     return None;
                 }
-                flows.take(count as usize).map(flow).sum()
+                (flows.collect(), count as usize)
             }
         };
-        Some(self.measure().qty(units))
+        let fits = |flow: i128| (flow.abs() <= i128::from(i64::MAX)).then_some(flow);
+        let flows = recent.into_iter().take(most).map(|pair| fits(flow(pair)));
+        Some(self.measure().qty(flows.sum::<Option<i128>>()?))
     }
 
     /// Readings are taken with the fast side's own function, since a different last bit before
@@ -229,11 +231,11 @@ impl NaiveState {
             Window::Updates { .. } | Window::Trades { .. } => true,
         };
         let most = match window {
-            Window::Time { .. } => self.options.window_capacity,
+            Window::Time { .. } => self.options.window_capacity - 1,
             Window::Updates { count } | Window::Trades { count } => count as usize,
         };
         let recent = past.iter().rev().take_while(|book| horizon(book.at));
-        let readings: Vec<i128> = recent.filter_map(reading).take(most).collect();
+        let readings: Vec<i128> = recent.take(most).filter_map(reading).collect();
         let all_equal = readings.windows(2).all(|pair| pair[0] == pair[1]);
         if readings.len() < MIN_PAST_VALUES as usize || all_equal {
             return None;

@@ -306,6 +306,10 @@ impl Twins {
         self.naive.fill_f64(UnixNanos::new(at), &mut naive, &mut naive_valid);
         let found = disagreement(&self.plan, (&fast, &fast_valid), (&naive, &naive_valid));
         assert_eq!(found, None, "at {at}, fill {}", self.fills);
+        let (mut single, mut single_valid) = (vec![f32::NAN; count], [u64::MAX; 2]);
+        self.fast.fill(UnixNanos::new(at), &mut single, &mut single_valid);
+        assert_eq!(single_valid, fast_valid);
+        assert!(single.iter().zip(&fast).all(|(single, double)| *single == *double as f32));
         self.fills += 1;
         for (index, fills) in self.valid_fills.iter_mut().enumerate() {
             *fills += fast_valid[index / 64] >> (index % 64) & 1;
