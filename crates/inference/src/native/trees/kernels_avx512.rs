@@ -110,11 +110,15 @@ unsafe fn walk_with(
 #[target_feature(enable = "avx512f")]
 unsafe fn fetch(records: *const Record, at: __m512i) -> (__m512, __m512i) {
     const { assert!(size_of::<Record>() == 8) };
-    // SAFETY: a record's first four bytes are its threshold.
-    let threshold = unsafe { _mm512_i32gather_ps::<8>(at, records.cast()) };
-    // SAFETY: its last four are its link.
-    let link = unsafe { _mm512_i32gather_epi32::<8>(at, records.cast::<i32>().add(1)) };
-    (threshold, link)
+    let (low, high) = (_mm512_castsi512_si256(at), _mm512_extracti64x4_epi64::<1>(at));
+    // SAFETY: the caller's promises; a record is eight bytes, fetched at once.
+    let low = unsafe { _mm512_i32gather_epi64::<8>(low, records.cast()) };
+    // SAFETY: as above.
+    let high = unsafe { _mm512_i32gather_epi64::<8>(high, records.cast()) };
+    let evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    let odds = _mm512_add_epi32(evens, _mm512_set1_epi32(1));
+    let threshold = _mm512_permutex2var_epi32(low, evens, high);
+    (_mm512_castsi512_ps(threshold), _mm512_permutex2var_epi32(low, odds, high))
 }
 
 /// Not `value <= threshold`, which NaN is not either.
