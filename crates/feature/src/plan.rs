@@ -20,7 +20,8 @@ const MAX_WINDOW_CAPACITY: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct PlanOptions {
     /// Events a time window holds, a power of two from 64 to 1,048,576; the oldest drop out early
-    /// beyond that, and are counted. A ring takes 16 to 32 bytes an event.
+    /// beyond that, and are counted. A book message takes 8 bytes and 8 more for each series of flows
+    /// or past values, a change of the mid and a trade 32 each.
     pub window_capacity: usize,
     /// The table of `microprice_offset_ticks`, which has no value without.
     pub microprice: Option<Microprice>,

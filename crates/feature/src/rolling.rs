@@ -24,14 +24,7 @@ pub(crate) trait Sample: Copy + Default {
     fn remove(self, sum: &mut Self::Sum);
 }
 
-/// A sample that only counts.
-impl Sample for () {
-    type Sum = ();
-    fn add(self, (): &mut ()) {}
-    fn remove(self, (): &mut ()) {}
-}
-
-/// A quantity or a square. 2^20 of them, the largest ring, need 20 bits above their own.
+/// A square. 2^20 of them, the largest ring, need 20 bits above their own.
 impl Sample for i128 {
     type Sum = i128;
     #[inline]
