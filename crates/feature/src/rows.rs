@@ -13,7 +13,7 @@
 use crate::book::{BookFeature, Top};
 use crate::measure::{Growth, Measure};
 use crate::ofi::{FlowLevels, Flows};
-use crate::window::Window;
+use crate::window::{Window, place};
 use crate::zscore::{self, Moments};
 use core::hint::black_box;
 
@@ -64,13 +64,6 @@ impl RowsPlan {
         let sum = place(&mut self.windows[window].1, column);
         SumPlace { window, sum }
     }
-}
-
-fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
-    all.iter().position(|known| *known == one).unwrap_or_else(|| {
-        all.push(one);
-        all.len() - 1
-    })
 }
 
 /// The cell of a message that has no value of its series, or none that fits.

@@ -110,12 +110,12 @@ pub(crate) struct Now {
     pub(crate) index: u64,
 }
 
-/// Where `window` stands in `windows`, added if it is new: features that look equally far back at
-/// one series share a running sum.
-pub(crate) fn place(windows: &mut Vec<Window>, window: Window) -> usize {
-    windows.iter().position(|known| *known == window).unwrap_or_else(|| {
-        windows.push(window);
-        windows.len() - 1
+/// Where `one` stands among `all`, added if it is new: features that look equally far back at one
+/// series share a running sum.
+pub(crate) fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+    all.iter().position(|known| *known == one).unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
     })
 }
 
