@@ -82,8 +82,8 @@ fn float_of_wide(units: i128) -> f64 {
     if units < 0 { -magnitude } else { magnitude }
 }
 
-/// The nearest `f64` of an integer of 2^63 or more: of its highest 64 bits, the lowest of them also
-/// set if any below is, which rounds as all of them would.
+/// The nearest `f64`: of the highest 64 bits, the lowest of them also set if any below is, which rounds
+/// as all of them would.
 #[inline]
 pub(crate) fn float_of_unsigned(units: u128) -> f64 {
     let shift = 64u32.saturating_sub(units.leading_zeros());

@@ -78,8 +78,9 @@ impl FeatureState {
         self.books.restart_trades(self.at);
     }
 
-    /// Takes new decimals and multiplies all that is held up. If something does not fit, or decimals
-    /// shrink, everything is forgotten and the answer is `false`.
+    /// Takes new decimals and multiplies all that is held up. If a level or a trade does not fit, or
+    /// decimals shrink, everything is forgotten and the answer is `false`; a past flow or value that does
+    /// not fit is one that its message did not have.
     #[cold]
     pub fn set_scale(&mut self, scale: Scale) -> bool {
         let growth = Growth::between(self.measure.scale, scale);
