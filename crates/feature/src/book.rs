@@ -1,10 +1,13 @@
 //! Features of the book as it stands: functions of the best levels and nothing else.
 
-use crate::measure::{Growth, Measure, float};
+use crate::measure::{Growth, Measure};
 use tickhawk_market::{Level, Price, Qty};
 
 /// The most levels a side any feature reads.
 pub const MAX_DEPTH: usize = 50;
+
+/// Prices are below this many units in magnitude, so that what is made of two fits an `i64`.
+pub(crate) const PRICE_END: u64 = 1 << 61;
 
 /// A feature of one book, without history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,38 +45,35 @@ impl BookFeature {
         !matches!(self, Self::Obi { .. } | Self::BidQty { .. } | Self::AskQty { .. })
     }
 
-    /// Its value, or `None` where the definition has none.
+    /// Its value; `None` or no number where the definition has none.
     #[inline(always)]
     pub(crate) fn value(self, top: &Top, measure: &Measure) -> Option<f64> {
         match self {
             Self::Obi { levels } => top.imbalance(levels),
-            Self::SpreadTicks => {
-                let (bid, ask) = top.touch()?;
-                Some(float(distance(ask.price, bid.price)) / measure.tick? as f64)
-            }
-            Self::WeightedMidOffsetTicks => top.weighted_mid_offset_ticks(measure.tick?),
+            Self::SpreadTicks => Some(top.spread()? as f64 / measure.tick_units()),
+            Self::WeightedMidOffsetTicks => top.weighted_mid_offset_ticks(measure),
             Self::MicropriceOffsetTicks => {
                 let (bid, ask) = top.touch()?;
-                measure.microprice.as_ref()?.offset_ticks_of(bid, ask, measure.tick?)
+                measure.microprice.as_ref()?.offset_ticks_of(bid, ask, measure.tick()?)
             }
-            Self::BookSlope { levels } => top.slope(levels, measure.tick?),
+            Self::BookSlope { levels } => top.slope(levels, measure),
             Self::BidPriceOffsetTicks { level } => top.price_offset(top.bids(), level, measure),
             Self::AskPriceOffsetTicks { level } => top.price_offset(top.asks(), level, measure),
             Self::BidDepth { .. }
             | Self::AskDepth { .. }
             | Self::BidQty { .. }
-            | Self::AskQty { .. } => Some(measure.qty(self.qty_units(top, measure)?)),
+            | Self::AskQty { .. } => Some(self.qty_units(top, measure)? as f64 / measure.qty_one()),
         }
     }
 
     /// The exact quantity units of a feature that is a quantity; `None` also if it is not one.
-    #[inline]
-    pub(crate) fn qty_units(self, top: &Top, measure: &Measure) -> Option<i128> {
+    #[inline(always)]
+    pub(crate) fn qty_units(self, top: &Top, measure: &Measure) -> Option<i64> {
         match self {
-            Self::BidDepth { ticks } => top.bids.within(ticks, measure.tick?),
-            Self::AskDepth { ticks } => top.asks.within(ticks, measure.tick?),
-            Self::BidQty { level } => Some(i128::from(top.bids().get(level - 1)?.qty.units())),
-            Self::AskQty { level } => Some(i128::from(top.asks().get(level - 1)?.qty.units())),
+            Self::BidDepth { ticks } => top.bids.within(ticks, measure.tick()?),
+            Self::AskDepth { ticks } => top.asks.within(ticks, measure.tick()?),
+            Self::BidQty { level } => Some(top.bids().get(level - 1)?.qty.units()),
+            Self::AskQty { level } => Some(top.asks().get(level - 1)?.qty.units()),
             _ => None,
         }
     }
@@ -97,13 +97,14 @@ pub(crate) struct Top {
     asks: TopSide,
 }
 
-/// One side of it.
+/// One side of it. It ends before a level without quantity, one at [`PRICE_END`] or beyond, and one
+/// with which it would hold more than an `i64`.
 #[derive(Clone, Debug)]
 struct TopSide {
     /// Best first, as many as the plan reads; those that are not there are [`TopSide::worst`].
     levels: Box<[Level]>,
     /// What the levels before each one hold together, in quantity units, and last what all do.
-    cumulated: Box<[i128]>,
+    held: Box<[i64]>,
     /// Levels that are there.
     count: usize,
     worst: Level,
@@ -113,12 +114,7 @@ impl TopSide {
     /// A side without a level, one of which that is missing has the worst price and no quantity.
     fn new(depth: usize, worst: i64) -> Self {
         let worst = Level { price: Price::new(worst), qty: Qty::new(0) };
-        Self {
-            levels: vec![worst; depth].into(),
-            cumulated: vec![0; depth + 1].into(),
-            count: 0,
-            worst,
-        }
+        Self { levels: vec![worst; depth].into(), held: vec![0; depth + 1].into(), count: 0, worst }
     }
 
     #[inline]
@@ -126,62 +122,88 @@ impl TopSide {
         &self.levels[..self.count]
     }
 
+    /// Takes the best of these.
     #[inline]
     fn set(&mut self, levels: &[Level]) {
-        self.count = levels.len().min(self.levels.len());
-        let (there, beyond) = self.levels.split_at_mut(self.count);
-        let (cumulated, cumulated_beyond) = self.cumulated[1..].split_at_mut(self.count);
-        let mut total = 0i128;
-        for ((to, total_to), level) in there.iter_mut().zip(cumulated).zip(levels) {
-            *to = *level;
-            total = total.wrapping_add(i128::from(level.qty.units()));
-            *total_to = total;
+        let levels = &levels[..levels.len().min(self.levels.len())];
+        let (there, beyond) = self.levels.split_at_mut(levels.len());
+        let (held, held_beyond) = self.held[1..].split_at_mut(levels.len());
+        there.copy_from_slice(levels);
+        let (mut total, mut odd) = (0i64, 0);
+        for (held, level) in held.iter_mut().zip(levels) {
+            let qty = level.qty.units();
+            total = total.wrapping_add(qty);
+            // Negative where a level holds nothing, or all together more than fits.
+            odd |= qty.wrapping_sub(1) | total;
+            *held = total;
+        }
+        // Prices are in order, so the first and the last one bound all.
+        let mut ends = [levels.first(), levels.last()].into_iter().flatten();
+        if odd < 0 || ends.any(|end| end.price.units().unsigned_abs() >= PRICE_END) {
+            return self.set(&levels[..sound(levels)]);
         }
         beyond.fill(self.worst);
-        cumulated_beyond.fill(total);
+        held_beyond.fill(total);
+        self.count = levels.len();
     }
 
+    /// Multiplies every level up; `false` if one is no longer there then.
     fn rescale(&mut self, growth: Growth) -> bool {
-        let mut total = 0i128;
-        for (level, total_to) in self.levels[..self.count].iter_mut().zip(&mut self.cumulated[1..])
-        {
+        let count = self.count;
+        let mut grown = [self.worst; MAX_DEPTH];
+        for (to, level) in grown.iter_mut().zip(&self.levels[..count]) {
             let price = level.price.units().checked_mul(growth.price);
             let qty = level.qty.units().checked_mul(growth.qty);
             let (Some(price), Some(qty)) = (price, qty) else { return false };
-            *level = Level { price: Price::new(price), qty: Qty::new(qty) };
-            total += i128::from(qty);
-            *total_to = total;
+            *to = Level { price: Price::new(price), qty: Qty::new(qty) };
         }
-        self.cumulated[self.count + 1..].fill(total);
-        true
-    }
-
-    /// What the best so many levels hold together, of at most as many as the plan reads.
-    #[inline]
-    fn total(&self, levels: usize) -> i128 {
-        self.cumulated[levels]
-    }
-
-    #[inline]
-    fn count_where(&self, counts: impl Fn(Price) -> bool) -> usize {
-        self.levels.iter().fold(0usize, |n, level| n.wrapping_add(usize::from(counts(level.price))))
+        self.set(&grown[..count]);
+        self.count == count
     }
 
     /// The quantity within `ticks` of the side's best price.
     #[inline]
-    fn within(&self, ticks: usize, tick: i64) -> Option<i128> {
+    fn within(&self, ticks: usize, tick: i64) -> Option<i64> {
         let best = self.there().first()?.price;
         let reach = tick.saturating_mul(ticks as i64);
         // Levels are in order: none that is near comes after one that is not.
         let count = if self.worst.price < best {
             let furthest = Price::new(best.units().saturating_sub(reach));
-            self.count_where(|price| price >= furthest)
+            self.there().partition_point(|level| level.price >= furthest)
         } else {
             let furthest = Price::new(best.units().saturating_add(reach));
-            self.count_where(|price| price <= furthest)
+            self.there().partition_point(|level| level.price <= furthest)
         };
-        Some(self.total(count))
+        Some(self.held[count])
     }
+
+    /// One side's slope per doubled unit of price, given what its best level adds to the sum: see
+    /// `book_slope_K` in the catalogue.
+    #[inline]
+    fn slope(&self, levels: usize, first: f64) -> Option<f64> {
+        let near = &self.levels[..self.count.min(levels)];
+        let (best, beyond) = near.split_first()?;
+        let (mut sum, mut last) = (0.0, best.price.units());
+        for (level, held) in beyond.iter().zip(&self.held[1..]) {
+            let price = level.price.units();
+            let step = price.wrapping_sub(last);
+            sum += level.qty.units() as f64 / (*held as f64 * step as f64);
+            last = price;
+        }
+        // Steps are down or up, all of them.
+        Some((first + sum.abs() / 2.0) / near.len() as f64)
+    }
+}
+
+/// How many levels come before the first that may not be there.
+#[cold]
+fn sound(levels: &[Level]) -> usize {
+    let mut total = Some(0i64);
+    let is_sound = |level: &&Level| {
+        total = total.and_then(|total| total.checked_add(level.qty.units()));
+        level.qty.units() > 0 && total.is_some() && level.price.units().unsigned_abs() < PRICE_END
+    };
+    levels.iter().take_while(is_sound).count()
 }
 
 impl Top {
@@ -234,99 +256,52 @@ impl Top {
 
     /// Twice the mid, which is an integer: best bid plus best ask.
     #[inline]
-    pub(crate) fn doubled_mid(&self) -> Option<i128> {
+    pub(crate) fn doubled_mid(&self) -> Option<i64> {
         let (bid, ask) = self.touch()?;
-        Some(i128::from(bid.price.units()) + i128::from(ask.price.units()))
+        Some(bid.price.units() + ask.price.units())
+    }
+
+    /// Best ask less best bid.
+    #[inline]
+    fn spread(&self) -> Option<i64> {
+        let (bid, ask) = self.touch()?;
+        Some(ask.price.units() - bid.price.units())
     }
 
     #[inline]
     fn imbalance(&self, levels: usize) -> Option<f64> {
         self.touch()?;
-        let (bid, ask) = (self.bids.total(levels), self.asks.total(levels));
-        (bid + ask > 0).then(|| float(bid - ask) / float(bid + ask))
+        let (bid, ask) = (self.bids.held[levels], self.asks.held[levels]);
+        Some((bid - ask) as f64 / sum(bid, ask))
     }
 
     /// (qb a + qa b) / (qb + qa) - (a + b) / 2 = (a - b)(qb - qa) / (2 (qb + qa)).
-    fn weighted_mid_offset_ticks(&self, tick: i64) -> Option<f64> {
-        let (bid, ask) = self.touch()?;
-        let (bid_qty, ask_qty) = (i128::from(bid.qty.units()), i128::from(ask.qty.units()));
-        let both = bid_qty + ask_qty;
-        let spread = distance(ask.price, bid.price);
-        let offset = || float(spread * (bid_qty - ask_qty)) / (float(2 * both) * tick as f64);
-        (both > 0).then(offset)
+    #[inline]
+    fn weighted_mid_offset_ticks(&self, measure: &Measure) -> Option<f64> {
+        let spread = self.spread()? as f64;
+        let (bid, ask) = (self.bids.held[1], self.asks.held[1]);
+        Some(spread * (bid - ask) as f64 / (sum(bid, ask) * measure.doubled_tick()))
     }
 
-    fn slope(&self, levels: usize, tick: i64) -> Option<f64> {
-        let (bid, ask) = self.touch()?;
-        let spread = distance(ask.price, bid.price);
-        if spread <= 0 {
-            return None;
-        }
+    #[inline]
+    fn slope(&self, levels: usize, measure: &Measure) -> Option<f64> {
+        let spread = self.spread().filter(|spread| *spread > 0)?;
         // Twice the distance of the best levels from the mid.
-        let first = 1.0 / float(spread);
+        let first = 1.0 / spread as f64;
         let bid = self.bids.slope(levels, first)?;
         let ask = self.asks.slope(levels, first)?;
-        Some((bid + ask) / 2.0 * float(2 * i128::from(tick)))
+        Some((bid + ask) / 2.0 * measure.doubled_tick())
     }
 
+    #[inline]
     fn price_offset(&self, side: &[Level], level: usize, measure: &Measure) -> Option<f64> {
         let price = side.get(level - 1)?.price.units();
-        measure.ticks_of_doubled(2 * i128::from(price) - self.doubled_mid()?)
+        Some((2 * price - self.doubled_mid()?) as f64 / measure.doubled_tick())
     }
 }
 
-/// `near - far`, which may not fit an `i64`.
+/// What two sides hold together.
 #[inline]
-fn distance(near: Price, far: Price) -> i128 {
-    i128::from(near.units()) - i128::from(far.units())
-}
-
-/// Prices below this in magnitude have distances that fit an `i64`, as all real ones do.
-const NARROW: u64 = 1 << 62;
-
-impl TopSide {
-    /// One side's slope per doubled unit of price, given what its best level adds to the sum: see
-    /// `book_slope_K` in the catalogue.
-    #[inline]
-    fn slope(&self, levels: usize, first: f64) -> Option<f64> {
-        let near = &self.levels[..self.count.min(levels)];
-        let is_narrow = |level: &Level| level.price.units().unsigned_abs() < NARROW;
-        // Prices are in order, so the first and the last one bound all.
-        let are_narrow = is_narrow(near.first()?) && is_narrow(near.last()?);
-        let rest = match i64::try_from(self.total(near.len())) {
-            Ok(_) if are_narrow => self.slope_beyond_best(
-                near,
-                |held| held as i64 as f64,
-                |from, to| to.wrapping_sub(from) as f64,
-            ),
-            _ => {
-                let step = |from, to| float(i128::from(to) - i128::from(from));
-                self.slope_beyond_best(near, float, step)
-            }
-        };
-        Some((first + rest? / 2.0) / near.len() as f64)
-    }
-
-    /// The sum over the levels after the best one of relative growth per unit of price. Levels that
-    /// hold nothing have no slope, so that none holds more than all together.
-    #[inline(always)]
-    fn slope_beyond_best(
-        &self,
-        near: &[Level],
-        float_of_held: impl Fn(i128) -> f64,
-        float_of_step: impl Fn(i64, i64) -> f64,
-    ) -> Option<f64> {
-        let (best, beyond) = near.split_first()?;
-        let (mut sum, mut last) = (0.0, best.price.units());
-        // Its sign is that of the smallest quantity less one.
-        let mut sign = best.qty.units().wrapping_sub(1);
-        for (level, held) in beyond.iter().zip(&self.cumulated[1..]) {
-            let (price, qty) = (level.price.units(), level.qty.units());
-            sum += qty as f64 / (float_of_held(*held) * float_of_step(last, price));
-            sign |= qty.wrapping_sub(1);
-            last = price;
-        }
-        // Steps are down or up, all of them.
-        (sign >= 0).then_some(sum.abs())
-    }
+fn sum(bid: i64, ask: i64) -> f64 {
+    (bid as u64 + ask as u64) as f64
 }

@@ -22,7 +22,7 @@ pub(crate) struct BookHistory {
     /// When the first of them was received.
     since: Option<u64>,
     /// Best bid plus best ask as last known, even if a side is empty now.
-    doubled_mid: Option<i128>,
+    doubled_mid: Option<i64>,
     flows: Flows,
     rows: Rows,
     mids: MidHistory,
@@ -187,8 +187,7 @@ impl BookHistory {
     #[cold]
     pub(crate) fn rescale(&mut self, growth: Growth, top: &Top) {
         self.flows.take(top);
-        let price = i128::from(growth.price);
-        self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
+        self.doubled_mid = self.doubled_mid.and_then(|mid| mid.checked_mul(growth.price));
         self.rows.rescale(growth);
         self.mids.rescale(growth.price);
         self.volatility.rescale(growth.price);

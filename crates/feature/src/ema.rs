@@ -5,8 +5,6 @@
 //! of the mid: nothing large is subtracted from anything large, and a message that changes nothing
 //! changes nothing here.
 
-use crate::measure::float;
-
 /// One average.
 #[derive(Clone, Debug)]
 pub(crate) struct Ema {
@@ -15,7 +13,7 @@ pub(crate) struct Ema {
     deviation: f64,
     at: u64,
     since: Option<u64>,
-    doubled_mid: i128,
+    doubled_mid: i64,
 }
 
 impl Ema {
@@ -34,12 +32,12 @@ impl Ema {
 
     /// Takes a mid that differs from the one before.
     #[inline]
-    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i128) {
+    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i64) {
         if self.since.is_none() {
             self.since = Some(at);
             self.deviation = 0.0;
         } else {
-            self.deviation = self.decayed(at) + float(doubled_mid - self.doubled_mid);
+            self.deviation = self.decayed(at) + (doubled_mid - self.doubled_mid) as f64;
         }
         self.at = at;
         self.doubled_mid = doubled_mid;
@@ -57,6 +55,9 @@ impl Ema {
     #[cold]
     pub(crate) fn rescale(&mut self, price: i64) {
         self.deviation *= price as f64;
-        self.doubled_mid = self.doubled_mid.saturating_mul(i128::from(price));
+        match self.doubled_mid.checked_mul(price) {
+            Some(doubled_mid) => self.doubled_mid = doubled_mid,
+            None => self.clear(),
+        }
     }
 }

@@ -4,12 +4,9 @@ use crate::rolling::{Rolling, Sample};
 use crate::window::{Now, Window};
 use tickhawk_market::{Side, Trade};
 
-/// What a window keeps of a trade.
+/// What a window keeps of a trade: its quantity units, negative if the taker sold.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taken {
-    qty: i64,
-    sold: bool,
-}
+pub(crate) struct Taken(i64);
 
 /// Quantity units taken, by the taker's side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,12 +20,12 @@ impl Sample for Taken {
 
     #[inline]
     fn add(self, sum: &mut Volumes) {
-        *if self.sold { &mut sum.sold } else { &mut sum.bought } += i128::from(self.qty);
+        *if self.0 < 0 { &mut sum.sold } else { &mut sum.bought } += i128::from(self.0.abs());
     }
 
     #[inline]
     fn remove(self, sum: &mut Volumes) {
-        *if self.sold { &mut sum.sold } else { &mut sum.bought } -= i128::from(self.qty);
+        *if self.0 < 0 { &mut sum.sold } else { &mut sum.bought } -= i128::from(self.0.abs());
     }
 }
 
@@ -46,8 +43,9 @@ impl TradeFlow {
     #[inline]
     pub(crate) fn on_trade(&mut self, now: Now, trade: &Trade) {
         self.rolling.expire(now);
-        let taken = Taken { qty: trade.qty.units(), sold: trade.taker == Side::Ask };
-        self.rolling.push(now.at, now.index, taken);
+        let qty = trade.qty.units();
+        let taken = if trade.taker == Side::Ask { -qty } else { qty };
+        self.rolling.push(now.at, now.index, Taken(taken));
     }
 
     #[inline]
@@ -82,6 +80,6 @@ impl TradeFlow {
     #[cold]
     #[must_use]
     pub(crate) fn rescale(&mut self, qty: i64) -> bool {
-        self.rolling.rescale(|taken| Some(Taken { qty: taken.qty.checked_mul(qty)?, ..taken }))
+        self.rolling.rescale(|taken| taken.0.checked_mul(qty).map(Taken))
     }
 }

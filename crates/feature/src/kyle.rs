@@ -23,9 +23,9 @@ pub(crate) const PAIR_BITS: u32 = 46;
 #[derive(Clone, Debug)]
 pub(crate) struct Kyle {
     pairs: Rolling<Pair>,
-    doubled_mid: Option<i128>,
+    doubled_mid: Option<i64>,
     /// The mid at the newest interval boundary.
-    sampled: i128,
+    sampled: i64,
     /// Volume bought minus sold since then.
     signed_volume: i128,
     /// The boundary at which the first interval of the window begins.
@@ -66,8 +66,8 @@ impl Kyle {
 
     /// Fits a slope to every window as of the newest boundary.
     fn fit(&mut self) {
-        let newest = self.next - 1;
-        let closed = self.since.and_then(|since| newest.checked_sub(since));
+        let newest = self.next.checked_sub(1);
+        let closed = self.since.and_then(|since| newest?.checked_sub(since));
         for (window, slope) in self.slopes.iter_mut().enumerate() {
             let longest = self.pairs.window(window).nanos() / INTERVAL_NANOS;
             let intervals = closed.map_or(0, |closed| closed.min(longest));
@@ -76,8 +76,8 @@ impl Kyle {
         }
     }
 
-    fn close(&mut self, doubled_mid: i128) {
-        let moved = doubled_mid - self.sampled;
+    fn close(&mut self, doubled_mid: i64) {
+        let moved = i128::from(doubled_mid - self.sampled);
         match Pair::within(self.signed_volume, moved, PAIR_BITS) {
             Some(pair) if self.since.is_some() => {
                 if (pair.x, pair.y) != (0, 0) {
@@ -97,7 +97,7 @@ impl Kyle {
 
     /// Takes a mid that differs from the one before.
     #[inline]
-    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i128) {
+    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i64) {
         self.advance(at);
         self.doubled_mid = Some(doubled_mid);
     }
@@ -131,24 +131,27 @@ impl Kyle {
         self.doubled_mid = doubled_mid;
     }
 
-    /// A window with an interval that outgrows [`PAIR_BITS`] begins anew.
+    /// A window with an interval that outgrows [`PAIR_BITS`] begins anew, as all do if a mid does not
+    /// fit.
     #[cold]
     pub(crate) fn rescale(&mut self, growth: Growth) {
         let (price, qty) = (i128::from(growth.price), i128::from(growth.qty));
         let grow = |pair: Pair| {
             Pair::within(i128::from(pair.x) * qty, i128::from(pair.y) * price, PAIR_BITS)
         };
-        if self.pairs.rescale(grow) {
-            self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
-            self.sampled = self.sampled.saturating_mul(price);
-            self.signed_volume = self.signed_volume.saturating_mul(qty);
-            if self.next > 0 {
+        let grown = |mid: i64| mid.checked_mul(growth.price);
+        self.doubled_mid = self.doubled_mid.and_then(grown);
+        match grown(self.sampled) {
+            Some(sampled) if self.pairs.rescale(grow) => {
+                self.sampled = sampled;
+                self.signed_volume = self.signed_volume.saturating_mul(qty);
                 self.fit();
             }
-        } else {
-            let doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
-            self.clear();
-            self.doubled_mid = doubled_mid;
+            _ => {
+                let doubled_mid = self.doubled_mid;
+                self.clear();
+                self.doubled_mid = doubled_mid;
+            }
         }
     }
 }

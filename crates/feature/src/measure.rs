@@ -6,9 +6,11 @@ use tickhawk_market::Scale;
 /// What turns an instrument's integers into base units, quote units and ticks.
 #[derive(Clone, Debug)]
 pub(crate) struct Measure {
-    pub(crate) scale: Scale,
-    /// One price step in price units, positive; `None` makes every feature in ticks unavailable.
-    pub(crate) tick: Option<i64>,
+    scale: Scale,
+    /// One price step in price units, positive.
+    tick: Option<i64>,
+    /// The same; no number while it is unknown, and so is no value in ticks.
+    tick_units: f64,
     pub(crate) microprice: Option<Microprice>,
     /// 10^qty_decimals and 10^price_decimals, exact in an `f64` (both are at most 10^18).
     qty_one: f64,
@@ -17,10 +19,16 @@ pub(crate) struct Measure {
 
 impl Measure {
     pub(crate) fn new(scale: Scale, tick: Option<i64>, microprice: Option<Microprice>) -> Self {
-        let mut measure = Self { scale, tick: None, microprice, qty_one: 1.0, price_one: 1.0 };
+        let (tick_units, qty_one, price_one) = (f64::NAN, 1.0, 1.0);
+        let mut measure = Self { scale, tick: None, tick_units, microprice, qty_one, price_one };
         measure.set_scale(scale);
-        measure.tick = tick.filter(|tick| *tick > 0);
+        measure.set_tick(tick);
         measure
+    }
+
+    /// The decimals in force.
+    pub(crate) fn scale(&self) -> Scale {
+        self.scale
     }
 
     pub(crate) fn set_scale(&mut self, scale: Scale) {
@@ -29,28 +37,34 @@ impl Measure {
         self.price_one = power(scale.price_decimals) as f64;
     }
 
+    /// One price step in price units, if known.
+    #[inline]
+    pub(crate) fn tick(&self) -> Option<i64> {
+        self.tick
+    }
+
+    /// Takes a tick size; one that is not positive is unknown.
+    pub(crate) fn set_tick(&mut self, tick: Option<i64>) {
+        self.tick = tick.filter(|tick| *tick > 0);
+        self.tick_units = self.tick.map_or(f64::NAN, |tick| tick as f64);
+    }
+
+    /// A tick in price units: what a difference of prices is divided by. No number while unknown.
+    #[inline]
+    pub(crate) fn tick_units(&self) -> f64 {
+        self.tick_units
+    }
+
+    /// Two of them: what a doubled difference of prices, as mids come, is divided by.
+    #[inline]
+    pub(crate) fn doubled_tick(&self) -> f64 {
+        2.0 * self.tick_units
+    }
+
     /// A quantity in base units.
     #[inline]
     pub(crate) fn qty(&self, units: i128) -> f64 {
         float(units) / self.qty_one
-    }
-
-    /// A price or difference of prices in quote units.
-    #[inline]
-    pub(crate) fn price(&self, units: i128) -> f64 {
-        float(units) / self.price_one
-    }
-
-    /// Twice a difference of prices, as mids come, in ticks.
-    #[inline]
-    pub(crate) fn ticks_of_doubled(&self, doubled_units: i128) -> Option<f64> {
-        Some(float(doubled_units) / self.doubled_tick()?)
-    }
-
-    /// Two ticks in price units: what a doubled difference of prices is divided by.
-    #[inline]
-    pub(crate) fn doubled_tick(&self) -> Option<f64> {
-        Some(float(2 * i128::from(self.tick?)))
     }
 
     /// 10^price_decimals.

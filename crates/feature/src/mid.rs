@@ -3,7 +3,6 @@
 //! The ring holds changes only. Each window has a cursor on the change in force at its far end; a
 //! cursor only moves forward, so a look-up costs a step per change, once, however long the window.
 
-use crate::measure::float;
 use crate::window::{Now, Window};
 use core::hint::black_box;
 
@@ -11,7 +10,7 @@ use core::hint::black_box;
 struct MidChange {
     at: u64,
     update: u64,
-    doubled_mid: i128,
+    doubled_mid: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +65,7 @@ impl MidHistory {
 
     /// Takes a mid that differs from the one before. [`advance`](Self::advance) first.
     #[inline]
-    pub(crate) fn push(&mut self, now: Now, doubled_mid: i128) {
+    pub(crate) fn push(&mut self, now: Now, doubled_mid: i64) {
         let capacity = self.changes.len() as u64;
         let slot = self.head as usize & (self.changes.len() - 1);
         self.changes[slot] = MidChange { at: now.at, update: now.index, doubled_mid };
@@ -95,7 +94,7 @@ impl MidHistory {
 
     /// The doubled mid in force at the window's far end; `None` before there was one, or if the
     /// ring has lost it.
-    pub(crate) fn past(&self, window: usize, now: Now) -> Option<i128> {
+    pub(crate) fn past(&self, window: usize, now: Now) -> Option<i64> {
         let Cursor { window, position, .. } = self.cursors[window];
         let change = change(&self.changes, position);
         let known = self.head > 0 && window.key(change.at, change.update) <= window.horizon(now)?;
@@ -121,22 +120,22 @@ impl MidHistory {
         }
     }
 
-    /// Doubled mids are below 2^64, so they fit whatever prices they came from still fit.
+    /// What does not fit is 0, of which no return is made.
     #[cold]
     pub(crate) fn rescale(&mut self, price: i64) {
         for change in &mut self.changes {
-            change.doubled_mid = change.doubled_mid.saturating_mul(i128::from(price));
+            change.doubled_mid = change.doubled_mid.checked_mul(price).unwrap_or(0);
         }
     }
 }
 
 /// ln(new / old) of two doubled mids, exact in the difference; `None` unless both are positive.
 #[inline]
-pub(crate) fn log_return(old: i128, new: i128) -> Option<f64> {
+pub(crate) fn log_return(old: i64, new: i64) -> Option<f64> {
     if old <= 0 || new <= 0 {
         return None;
     }
-    Some(ln_1p(float(new - old) / float(old)))
+    Some(ln_1p((new - old) as f64 / old as f64))
 }
 
 /// ln(1 + x). Of the series' terms after the fifth, none reaches half a unit in the last place of a
@@ -182,7 +181,7 @@ mod tests {
     fn a_lost_mid_is_not_made_up() {
         let mut mids = MidHistory::new(&[Window::Time { nanos: 10 }], 4);
         for at in 100..106 {
-            mids.push(Now { at, index: 0 }, i128::from(at));
+            mids.push(Now { at, index: 0 }, at as i64);
         }
         assert_eq!(mids.overflows(), 2);
         for (at, expected) in [(110, None), (111, None), (112, Some(102)), (113, Some(103))] {

@@ -324,7 +324,7 @@ impl Rows {
         self.replace(|series, cell| match series {
             Series::Flow(_) => cell.checked_mul(growth.qty),
             Series::Reading(feature) if feature.is_quantity() => {
-                zscore::within(i128::from(cell) * i128::from(growth.qty))
+                cell.checked_mul(growth.qty).and_then(zscore::within)
             }
             Series::Reading(_) => Some(cell),
         });

@@ -38,7 +38,8 @@ impl FeatureState {
     }
 
     /// Takes a book message: the best levels of each side after it, best first, at least the
-    /// plan's depth of them where the book has as many. Sides may be empty, the book crossed.
+    /// plan's depth of them where the book has as many. Sides may be empty, the book crossed. What is
+    /// too large ends a side early: see the [catalogue](crate::catalogue).
     #[inline(never)]
     pub fn on_book(&mut self, at: UnixNanos, bids: &[Level], asks: &[Level]) {
         debug_assert!(bids.is_sorted_by(|a, b| a.price > b.price), "bids come best first");
@@ -83,13 +84,14 @@ impl FeatureState {
     /// not fit is one that its message did not have.
     #[cold]
     pub fn set_scale(&mut self, scale: Scale) -> bool {
-        let growth = Growth::between(self.measure.scale, scale);
+        let growth = Growth::between(self.measure.scale(), scale);
         self.measure.set_scale(scale);
         let Some(growth) = growth else {
-            self.measure.tick = None;
+            self.measure.set_tick(None);
             return self.forget(scale);
         };
-        self.measure.tick = self.measure.tick.and_then(|tick| tick.checked_mul(growth.price));
+        let tick = self.measure.tick().and_then(|tick| tick.checked_mul(growth.price));
+        self.measure.set_tick(tick);
         if self.top.rescale(growth) && self.trades.rescale(growth, scale.qty_decimals) {
             self.books.rescale(growth, &self.top);
             return true;
@@ -108,27 +110,27 @@ impl FeatureState {
     /// in ticks begin anew.
     #[cold]
     pub fn set_tick(&mut self, tick: Option<i64>) {
-        let tick = tick.filter(|tick| *tick > 0);
-        if tick != self.measure.tick {
-            self.measure.tick = tick;
+        let before = self.measure.tick();
+        self.measure.set_tick(tick);
+        if self.measure.tick() != before {
             self.books.forget_ticks();
         }
     }
 
     /// The decimals in force.
     pub fn scale(&self) -> Scale {
-        self.measure.scale
+        self.measure.scale()
     }
 
     /// The tick size in price units, if known.
     pub fn tick(&self) -> Option<i64> {
-        self.measure.tick
+        self.measure.tick()
     }
 
     /// (bid + ask) / 2 in quote units, if both sides have a level.
     #[inline]
     pub fn mid(&self) -> Option<f64> {
-        Some(self.measure.price(self.top.doubled_mid()?) / 2.0)
+        Some(self.top.doubled_mid()? as f64 / self.measure.price_one() / 2.0)
     }
 
     /// Events that dropped out of a window before their time because its ring was full, over all
@@ -206,11 +208,11 @@ impl FeatureState {
             Slot::MidReturn { window } => books.mid_return(window, at, top),
             Slot::RealisedVol { window } => books.realised_vol(window, at),
             Slot::EmaMidOffsetTicks { ema } => {
-                Some(books.ema_deviation(ema, at, top)? / measure.doubled_tick()?)
+                Some(books.ema_deviation(ema, at, top)? / measure.doubled_tick())
             }
             Slot::KyleLambda { window } => {
                 let slope = books.kyle_slope(window)?;
-                Some(slope * measure.qty_one() / measure.doubled_tick()?)
+                Some(slope * measure.qty_one() / measure.doubled_tick())
             }
             Slot::TradeImbalance { window } => trades.imbalance(window, at),
             Slot::TradeCount { window } => trades.count(window, at),

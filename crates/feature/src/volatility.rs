@@ -4,6 +4,7 @@
 //! is the one in force as that nanosecond arrives. Only returns other than zero are kept, so a gap
 //! of any length costs one step.
 
+use crate::measure::float;
 use crate::mid::log_return;
 use crate::rolling::Rolling;
 use crate::window::{Now, Window};
@@ -12,17 +13,20 @@ use crate::window::{Now, Window};
 pub(crate) const GRID_NANOS: u64 = 100_000_000;
 
 /// 2^100: squared returns are summed as multiples of 2^-100. The square of a return of 1e-8 keeps
-/// 47 bits; a return of 32 (a price e^32 times as high) is as far as it goes.
+/// 47 bits.
 const QUANTA: f64 = (1u128 << 100) as f64;
+
+/// The largest return, so that sums of squares fit: a price e^32 times as high.
+pub(crate) const RETURN_MAX: f64 = 32.0;
 
 /// The squared returns of every realised-volatility window.
 #[derive(Clone, Debug)]
 pub(crate) struct Volatility {
     squares: Rolling<i128>,
     /// The mid in force now.
-    doubled_mid: Option<i128>,
+    doubled_mid: Option<i64>,
     /// The mid at the newest sampled grid point.
-    sampled: i128,
+    sampled: i64,
     /// The first grid point of the unbroken run of positive mids that lasts until now.
     since: Option<u64>,
     /// The next grid point to sample.
@@ -54,7 +58,7 @@ impl Volatility {
         self.squares.expire(Now { at: newest * GRID_NANOS, index: 0 });
     }
 
-    fn sample(&mut self, doubled_mid: i128) {
+    fn sample(&mut self, doubled_mid: i64) {
         if doubled_mid <= 0 {
             self.since = None;
         } else if self.since.is_none() {
@@ -69,7 +73,7 @@ impl Volatility {
 
     /// Takes a mid that differs from the one before.
     #[inline]
-    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i128) {
+    pub(crate) fn on_mid(&mut self, at: u64, doubled_mid: i64) {
         self.advance(at);
         self.doubled_mid = Some(doubled_mid);
     }
@@ -79,7 +83,7 @@ impl Volatility {
         let steps = self.squares.window(window).nanos() / GRID_NANOS;
         let first = (at / GRID_NANOS).checked_sub(steps)?;
         let known = self.since? <= first;
-        known.then(|| (self.squares.sum(window) as f64 / QUANTA).sqrt())
+        known.then(|| (float(self.squares.sum(window)) / QUANTA).sqrt())
     }
 
     pub(crate) fn clear(&mut self) {
@@ -87,16 +91,16 @@ impl Volatility {
         (self.doubled_mid, self.since) = (None, None);
     }
 
+    /// What does not fit is 0, of which no return is made.
     #[cold]
     pub(crate) fn rescale(&mut self, price: i64) {
-        let price = i128::from(price);
-        self.doubled_mid = self.doubled_mid.map(|mid| mid.saturating_mul(price));
-        self.sampled = self.sampled.saturating_mul(price);
+        self.doubled_mid = self.doubled_mid.map(|mid| mid.checked_mul(price).unwrap_or(0));
+        self.sampled = self.sampled.checked_mul(price).unwrap_or(0);
     }
 }
 
 /// The square of the log return in quanta; `None` if it is nothing.
-fn square_quanta(old: i128, new: i128) -> Option<i128> {
-    let log_return = log_return(old, new)?.clamp(-32.0, 32.0);
+fn square_quanta(old: i64, new: i64) -> Option<i128> {
+    let log_return = log_return(old, new)?.clamp(-RETURN_MAX, RETURN_MAX);
     (log_return != 0.0).then_some((log_return * log_return * QUANTA) as i128)
 }

@@ -12,7 +12,7 @@ pub(crate) const MIN_PAST_VALUES: u64 = 30;
 
 /// Readings beyond this are not kept, so that sums of squared deviations fit: 2^20 readings (the
 /// largest ring) within 2^53 of their mean sum up to 2^126.
-pub(crate) const READING_MAX: i128 = 1 << 52;
+pub(crate) const READING_MAX: i64 = 1 << 52;
 
 /// Running sums of integers; the squares wrap around, see [`score`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,8 +112,8 @@ pub(crate) fn reading(feature: BookFeature, top: &Top, measure: &Measure) -> Opt
 
 /// A reading that is not beyond [`READING_MAX`].
 #[inline]
-pub(crate) fn within(reading: i128) -> Option<i64> {
-    (reading.abs() <= READING_MAX).then_some(reading as i64)
+pub(crate) fn within(reading: i64) -> Option<i64> {
+    (reading.unsigned_abs() <= READING_MAX as u64).then_some(reading)
 }
 
 /// The nearest integer, ties to the even one; `None` beyond [`READING_MAX`].
@@ -158,7 +158,7 @@ mod tests {
                 assert_eq!(rounded(value), Some(expected), "{value}");
             }
         }
-        assert_eq!(rounded(limit), Some(READING_MAX as i64));
+        assert_eq!(rounded(limit), Some(READING_MAX));
         for beyond in [limit + 1.0, f64::NAN, f64::INFINITY, -1e300] {
             assert_eq!(rounded(beyond), None);
         }

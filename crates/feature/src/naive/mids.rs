@@ -3,7 +3,7 @@
 use super::NaiveState;
 use crate::kyle::{INTERVAL_NANOS, MIN_INTERVALS, PAIR_BITS};
 use crate::pairs::Pair;
-use crate::volatility::GRID_NANOS;
+use crate::volatility::{GRID_NANOS, RETURN_MAX};
 use crate::window::Window;
 use tickhawk_market::Side;
 
@@ -43,7 +43,8 @@ impl NaiveState {
         let mut sum = 0.0;
         for point in oldest + 1..=newest {
             let old = self.mid_before((point - 1) * GRID_NANOS)?;
-            sum += log_return(old, self.mid_before(point * GRID_NANOS)?)?.powi(2);
+            let moved = log_return(old, self.mid_before(point * GRID_NANOS)?)?;
+            sum += moved.clamp(-RETURN_MAX, RETURN_MAX).powi(2);
         }
         Some(sum.sqrt())
     }

@@ -14,7 +14,7 @@ mod book;
 mod mids;
 mod trades;
 
-use crate::book::{BookFeature, Top};
+use crate::book::{BookFeature, PRICE_END, Top};
 use crate::grammar::Feature;
 use crate::measure::{Growth, Measure};
 use crate::ofi::FlowLevels;
@@ -74,7 +74,15 @@ impl NaiveState {
     /// As [`FeatureState::on_book`](crate::FeatureState::on_book).
     pub fn on_book(&mut self, at: UnixNanos, bids: &[Level], asks: &[Level]) {
         self.at = self.at.max(at.nanos());
-        let top = |side: &[Level]| side.iter().take(self.depth).copied().collect::<Vec<_>>();
+        let top = |side: &[Level]| {
+            let mut held = 0;
+            let levels = side.iter().take(self.depth).copied().take_while(|level| {
+                held += i128::from(level.qty.units());
+                let fits = held <= i128::from(i64::MAX);
+                level.qty.units() > 0 && fits && level.price.units().unsigned_abs() < PRICE_END
+            });
+            levels.collect::<Vec<_>>()
+        };
         self.books.push(Book { at: self.at, bids: top(bids), asks: top(asks) });
         let doubled_mid = self.books.last().and_then(book::doubled_mid);
         let last = self.mids.last().map(|change| change.doubled_mid);
@@ -220,10 +228,10 @@ impl NaiveState {
             let mut top = Top::new(self.depth);
             top.set(&book.bids, &book.asks);
             let quantised = match base.qty_units(&top, &measure) {
-                Some(units) => units,
+                Some(units) => i128::from(units),
                 None => (base.value(&top, &measure)? * quanta(base)).round_ties_even() as i128,
             };
-            (quantised.abs() <= READING_MAX).then_some(quantised)
+            (quantised.abs() <= i128::from(READING_MAX)).then_some(quantised)
         };
         let newest = reading(newest)?;
         let horizon = |at: u64| match window {
