@@ -46,7 +46,7 @@ pub const EXIT: f32 = 0.05;
 
 /// What can be compared.
 const STAGES: [&str; 9] =
-    ["update", "level", "event-loop", "hop", "network", "replay", "forest", "python", "wire"];
+    ["hop", "update", "level", "event-loop", "network", "replay", "forest", "python", "wire"];
 
 /// Tickhawk beside its rivals.
 #[derive(Parser)]
@@ -60,7 +60,7 @@ struct Args {
     /// The model [default: the bundled network].
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Only these: update, level, event-loop, hop, network, replay, forest, python, wire.
+    /// Only these: hop, update, level, event-loop, network, replay, forest, python, wire.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Pairs of blocks a comparison rests on.

@@ -38,8 +38,8 @@ pub trait End: Send {
     /// Sends the payload.
     fn send(&mut self, payload: &Payload);
 
-    /// Waits for the next payload.
-    fn receive(&mut self) -> Payload;
+    /// Waits for the next payload and takes it into memory of its own.
+    fn receive(&mut self) -> &Payload;
 }
 
 /// A contestant: its name, and its two ends.
@@ -109,7 +109,7 @@ pub fn hops(
             let (pinned, may_begin) = start.agree(cores[1]);
             for which in order.iter().flatten().filter(|_| may_begin) {
                 for _ in 0..ROUNDS {
-                    let payload = far[*which].receive();
+                    let payload = *far[*which].receive();
                     far[*which].send(&payload);
                 }
             }
@@ -125,7 +125,7 @@ pub fn hops(
                     payload[0] += 1;
                     end.send(&payload);
                     let back = end.receive();
-                    debug_assert_eq!(back, payload);
+                    debug_assert_eq!(back, &payload);
                     black_box(back);
                 }
                 let took = clock.now() - began;
@@ -165,13 +165,15 @@ impl Start {
 pub fn ring() -> Contestant {
     let geometry = Geometry::new(SLOTS, FRAME_WORDS).expect("a power of two");
     let ((one, other_in), (other, one_in)) = (lossy(geometry), lossy(geometry));
-    let end = |writer, reader| Box::new(Ring { writer, reader }) as Box<dyn End>;
+    let end =
+        |writer, reader| Box::new(Ring { writer, reader, frame: [0; FRAME_WORDS] }) as Box<dyn End>;
     ("tickhawk", end(one, one_in), end(other, other_in))
 }
 
 struct Ring {
     writer: Writer<HeapRegion>,
     reader: Reader<HeapRegion>,
+    frame: [u64; FRAME_WORDS],
 }
 
 impl End for Ring {
@@ -181,14 +183,11 @@ impl End for Ring {
     }
 
     #[inline]
-    fn receive(&mut self) -> Payload {
-        let mut words = [0; FRAME_WORDS];
-        loop {
-            if let Pop::Item { .. } = self.reader.pop(&mut words) {
-                return std::array::from_fn(|i| words[i]);
-            }
+    fn receive(&mut self) -> &Payload {
+        while !matches!(self.reader.pop(&mut self.frame), Pop::Item { .. }) {
             spin_loop();
         }
+        self.frame.first_chunk().expect("a frame is longer")
     }
 }
 
@@ -196,7 +195,10 @@ impl End for Ring {
 fn lines() -> Contestant {
     let mailbox = || -> &'static Mailbox { Box::leak(Box::default()) };
     let (there, back) = (mailbox(), mailbox());
-    let end = |out, into| Box::new(Lines { out, into, sent: 0, received: 0 }) as Box<dyn End>;
+    let end = |out, into| {
+        let last = [0; PAYLOAD_WORDS];
+        Box::new(Lines { out, into, sent: 0, received: 0, last }) as Box<dyn End>
+    };
     ("bare-lines", end(there, back), end(back, there))
 }
 
@@ -211,6 +213,7 @@ struct Lines {
     into: &'static Mailbox,
     sent: u64,
     received: u64,
+    last: Payload,
 }
 
 impl End for Lines {
@@ -226,13 +229,16 @@ impl End for Lines {
     }
 
     #[inline]
-    fn receive(&mut self) -> Payload {
+    fn receive(&mut self) -> &Payload {
         self.received += 1;
         let words = self.into.lines.as_flattened();
         while words[0].load(Ordering::Acquire) != self.received {
             spin_loop();
         }
-        std::array::from_fn(|i| words[i + 1].load(Ordering::Relaxed))
+        for (word, to) in words[1..].iter().zip(&mut self.last) {
+            *to = word.load(Ordering::Relaxed);
+        }
+        &self.last
     }
 }
 
@@ -240,14 +246,15 @@ impl End for Lines {
 fn one_line() -> Contestant {
     let mailbox = || -> &'static Mailbox { Box::leak(Box::default()) };
     let (there, back) = (mailbox(), mailbox());
-    let end = |out, into| Box::new(OneLine { out, into, last: 0 }) as Box<dyn End>;
+    let last = std::array::from_fn(|i| i as u64);
+    let end = |out, into| Box::new(OneLine { out, into, last }) as Box<dyn End>;
     ("bare-line", end(there, back), end(back, there))
 }
 
 struct OneLine {
     out: &'static Mailbox,
     into: &'static Mailbox,
-    last: u64,
+    last: Payload,
 }
 
 impl End for OneLine {
@@ -257,17 +264,15 @@ impl End for OneLine {
     }
 
     #[inline]
-    fn receive(&mut self) -> Payload {
+    fn receive(&mut self) -> &Payload {
         let word = &self.into.lines[0][0];
         let mut value = word.load(Ordering::Acquire);
-        while value == self.last {
+        while value == self.last[0] {
             spin_loop();
             value = word.load(Ordering::Acquire);
         }
-        self.last = value;
-        let mut payload: Payload = std::array::from_fn(|i| i as u64);
-        payload[0] = value;
-        payload
+        self.last[0] = value;
+        &self.last
     }
 }
 
@@ -275,13 +280,15 @@ impl End for OneLine {
 fn queue() -> Contestant {
     let queue = || -> &'static ArrayQueue<Payload> { Box::leak(Box::new(ArrayQueue::new(SLOTS))) };
     let (there, back) = (queue(), queue());
-    let end = |out, into| Box::new(Queue { out, into }) as Box<dyn End>;
+    let last = [0; PAYLOAD_WORDS];
+    let end = |out, into| Box::new(Queue { out, into, last }) as Box<dyn End>;
     ("arrayqueue", end(there, back), end(back, there))
 }
 
 struct Queue {
     out: &'static ArrayQueue<Payload>,
     into: &'static ArrayQueue<Payload>,
+    last: Payload,
 }
 
 impl End for Queue {
@@ -291,12 +298,13 @@ impl End for Queue {
     }
 
     #[inline]
-    fn receive(&mut self) -> Payload {
-        loop {
+    fn receive(&mut self) -> &Payload {
+        self.last = loop {
             match self.into.pop() {
-                Some(payload) => return payload,
+                Some(payload) => break payload,
                 None => spin_loop(),
             }
-        }
+        };
+        &self.last
     }
 }
