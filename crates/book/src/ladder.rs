@@ -112,20 +112,17 @@ impl Ladder {
     pub(crate) fn top(&self, levels: &mut [Level]) -> usize {
         // Down to the far book's best, which is seldom near, the window needs no merging.
         let far = self.far.highest();
-        let stride = self.grid.stride() as i64;
-        let mut count = 0;
-        for word in self.window.words_descending() {
-            let first = self.key_at(word.first);
-            if far.is_some_and(|far| far >= first) {
-                return self.top_merged(levels);
-            }
-            for (place, qty) in word {
-                let Some(level) = levels.get_mut(count) else { return count };
-                *level = self.level(first.wrapping_add(stride.wrapping_mul(place as i64)), qty);
-                count += 1;
+        let mut near = self.window.descending();
+        for (index, level) in levels.iter_mut().enumerate() {
+            match near.next() {
+                Some((position, qty)) if far.is_none_or(|far| far < self.key_at(position)) => {
+                    *level = self.level(self.key_at(position), qty);
+                }
+                None if far.is_none() => return index,
+                _ => return self.top_merged(levels),
             }
         }
-        if count < levels.len() && far.is_some() { self.top_merged(levels) } else { count }
+        levels.len()
     }
 
     /// Finds the best level, and moves the window a little if it has wandered.

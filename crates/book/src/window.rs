@@ -3,7 +3,7 @@
 //! ```text
 //! root      1 word    bit s: sector s holds a level
 //! sectors  64 words   bit w: word w of the sector holds a level
-//! words  1024 words   bit b: slot 63 - b holds a level, so that the highest is found first
+//! words  1024 words   bit b: the slot holds a level
 //! qtys  65536 slots
 //! ```
 //!
@@ -61,13 +61,13 @@ impl Window {
         let word = slot / 64;
         let stays = u64::from(qty != 0);
         let before = self.words[word];
-        let after = with_bit(before, bit_of(slot), stays);
+        let after = with_bit(before, slot % 64, stays);
         self.qtys[slot] = qty;
         self.words[word] = after;
         if (before == 0) != (after == 0) {
             self.note_word(word, after != 0);
         }
-        let stayed = before >> bit_of(slot) & 1;
+        let stayed = before >> (slot % 64) & 1;
         self.count = self.count.wrapping_add(stays as usize).wrapping_sub(stayed as usize);
     }
 
@@ -75,7 +75,7 @@ impl Window {
     #[inline]
     pub(crate) fn get(&self, position: usize) -> Option<i64> {
         let slot = position.wrapping_add(self.low_slot) % SLOTS;
-        (self.words[slot / 64] >> bit_of(slot) & 1 == 1).then(|| self.qtys[slot])
+        (self.words[slot / 64] >> (slot % 64) & 1 == 1).then(|| self.qtys[slot])
     }
 
     /// The position of the lowest level.
@@ -86,20 +86,14 @@ impl Window {
         let sector = self.root_from_low().trailing_zeros() as usize;
         let at = self.ring_sector(sector);
         let word = self.sectors[at].trailing_zeros() as usize;
-        let offset = self.words[at * SECTOR_WORDS + word].leading_zeros() as usize;
-        Some(sector * SECTOR_SLOTS + word * 64 + offset)
+        let bit = self.words[at * SECTOR_WORDS + word].trailing_zeros() as usize;
+        Some(sector * SECTOR_SLOTS + word * 64 + bit)
     }
 
     /// Every level from the highest down.
     #[inline]
     pub(crate) fn descending(&self) -> Descending<'_> {
-        Descending { words: self.words_descending(), word: None }
-    }
-
-    /// The same, a word of slots at a time.
-    #[inline]
-    pub(crate) fn words_descending(&self) -> WordsDescending<'_> {
-        WordsDescending { window: self, word: WORDS }
+        Descending { window: self, word: WORDS, bits: 0 }
     }
 
     /// Moves the window's low end up by a sector: the lowest sector, which must have been drained,
@@ -125,9 +119,9 @@ impl Window {
             let mut bits = core::mem::take(&mut self.words[at * SECTOR_WORDS + word]);
             self.count -= bits.count_ones() as usize;
             while bits != 0 {
-                let place = bits.leading_zeros() as usize;
-                bits ^= 1 << (63 - place);
-                let offset = word * 64 + place;
+                let bit = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let offset = word * 64 + bit;
                 take(sector * SECTOR_SLOTS + offset, self.qtys[at * SECTOR_SLOTS + offset]);
             }
         }
@@ -182,55 +176,12 @@ impl Window {
     }
 }
 
-/// Sixty-four slots in a row, some of which hold a level: iterates over those, highest first, counted
-/// from the first slot.
-#[derive(Clone, Copy)]
-pub(crate) struct Word<'a> {
-    /// The position of the first slot.
-    pub(crate) first: usize,
-    bits: u64,
-    qtys: &'a [i64; 64],
-}
-
-impl Iterator for Word<'_> {
-    type Item = (usize, i64);
-
-    #[inline]
-    fn next(&mut self) -> Option<(usize, i64)> {
-        if self.bits == 0 {
-            return None;
-        }
-        let place = 63 - self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        Some((place, self.qtys[place]))
-    }
-}
-
-/// The words of a [`Window`] that hold a level, highest first.
-#[derive(Clone)]
-pub(crate) struct WordsDescending<'a> {
-    window: &'a Window,
-    word: usize,
-}
-
-impl<'a> Iterator for WordsDescending<'a> {
-    type Item = Word<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Word<'a>> {
-        let Window { words, qtys, low_slot, .. } = self.window;
-        self.word = self.window.next_word_below(self.word)?;
-        let at = self.word.wrapping_add(low_slot / 64) % WORDS;
-        let (qtys, _) = qtys.as_chunks();
-        Some(Word { first: self.word * 64, bits: words[at], qtys: &qtys[at] })
-    }
-}
-
 /// The levels of a [`Window`], highest first, with their positions.
 #[derive(Clone)]
 pub(crate) struct Descending<'a> {
-    words: WordsDescending<'a>,
-    word: Option<Word<'a>>,
+    window: &'a Window,
+    word: usize,
+    bits: u64,
 }
 
 impl Iterator for Descending<'_> {
@@ -238,21 +189,16 @@ impl Iterator for Descending<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(usize, i64)> {
-        loop {
-            if let Some(word) = &mut self.word
-                && let Some((place, qty)) = word.next()
-            {
-                return Some((word.first + place, qty));
-            }
-            self.word = Some(self.words.next()?);
+        let low_word = self.window.low_slot / 64;
+        if self.bits == 0 {
+            self.word = self.window.next_word_below(self.word)?;
+            self.bits = self.window.words[self.word.wrapping_add(low_word) % WORDS];
         }
+        let bit = highest_bit(self.bits);
+        self.bits ^= 1 << bit;
+        let slot = self.word.wrapping_add(low_word) % WORDS * 64 + bit;
+        Some((self.word * 64 + bit, self.window.qtys[slot]))
     }
-}
-
-/// Where a slot's bit stands in its word.
-#[inline]
-fn bit_of(slot: usize) -> usize {
-    !slot % 64
 }
 
 #[inline]

@@ -122,29 +122,43 @@ impl TopSide {
         &self.levels[..self.count]
     }
 
-    /// Takes the best of these.
     #[inline]
     fn set(&mut self, levels: &[Level]) {
         let levels = &levels[..levels.len().min(self.levels.len())];
-        let (there, beyond) = self.levels.split_at_mut(levels.len());
-        let (held, held_beyond) = self.held[1..].split_at_mut(levels.len());
-        there.copy_from_slice(levels);
+        if !self.take(levels) {
+            self.take_sound(levels);
+        }
+    }
+
+    /// Takes these levels; `false` if one of them may not be there.
+    #[inline]
+    fn take(&mut self, levels: &[Level]) -> bool {
+        self.count = levels.len();
+        let (there, beyond) = self.levels.split_at_mut(self.count);
+        let (held, held_beyond) = self.held[1..].split_at_mut(self.count);
         let (mut total, mut odd) = (0i64, 0);
-        for (held, level) in held.iter_mut().zip(levels) {
+        for ((to, total_to), level) in there.iter_mut().zip(held).zip(levels) {
             let qty = level.qty.units();
             total = total.wrapping_add(qty);
             // Negative where a level holds nothing, or all together more than fits.
             odd |= qty.wrapping_sub(1) | total;
-            *held = total;
-        }
-        // Prices are in order, so the first and the last one bound all.
-        let mut ends = [levels.first(), levels.last()].into_iter().flatten();
-        if odd < 0 || ends.any(|end| end.price.units().unsigned_abs() >= PRICE_END) {
-            return self.set(&levels[..sound(levels)]);
+            (*to, *total_to) = (*level, total);
         }
         beyond.fill(self.worst);
         held_beyond.fill(total);
-        self.count = levels.len();
+        // Prices are in order, so the first and the last one bound all.
+        odd >= 0 && levels.first().is_none_or(is_near) && levels.last().is_none_or(is_near)
+    }
+
+    /// Takes those before the first that may not be there.
+    #[cold]
+    fn take_sound(&mut self, levels: &[Level]) {
+        let mut total = Some(0i64);
+        let is_sound = |level: &&Level| {
+            total = total.and_then(|total| total.checked_add(level.qty.units()));
+            level.qty.units() > 0 && total.is_some() && is_near(level)
+        };
+        self.take(&levels[..levels.iter().take_while(is_sound).count()]);
     }
 
     /// Multiplies every level up; `false` if one is no longer there then.
@@ -195,15 +209,9 @@ impl TopSide {
     }
 }
 
-/// How many levels come before the first that may not be there.
-#[cold]
-fn sound(levels: &[Level]) -> usize {
-    let mut total = Some(0i64);
-    let is_sound = |level: &&Level| {
-        total = total.and_then(|total| total.checked_add(level.qty.units()));
-        level.qty.units() > 0 && total.is_some() && level.price.units().unsigned_abs() < PRICE_END
-    };
-    levels.iter().take_while(is_sound).count()
+#[inline]
+fn is_near(level: &Level) -> bool {
+    level.price.units().unsigned_abs() < PRICE_END
 }
 
 impl Top {
