@@ -19,7 +19,8 @@ use tickhawk_latency::{LatencyHistogram, Stage};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loop {
-    /// So many a second, evenly.
+    /// So many a second, each at random within its share: what waits between two of them, as rehearsals
+    /// do, would else keep step with them, and all meet the same phase of it.
     Rate(f64),
     /// By the recording's own gaps, so many times as fast.
     Pace(f64),

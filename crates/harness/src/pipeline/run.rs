@@ -3,6 +3,8 @@
 use super::Loop;
 use crate::{Bench, Course, HarnessError, Recorded, Subject, allocations};
 use crossbeam_queue::ArrayQueue;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use std::{collections::BTreeSet, hint::spin_loop, ops::Range};
 use tickhawk_engine::{
     DecisionStage, Input, MarketOptions, MarketSink, MarketStage, Record, Rehearsals,
@@ -210,10 +212,14 @@ impl<'a> Pipeline<'a> {
         self.sink.counts = true;
         let began = self.sink.clock.now();
         let (mut now, mut intended_ns) = (began, 0.0f64);
-        let mut last_at = self.at();
+        let (mut last_at, mut sent_before) = (self.at(), 0.0);
+        let mut random = ChaCha8Rng::seed_from_u64(self.messages);
         while now.nanos() - began.nanos() < turn_ns {
             match sent {
-                Loop::Rate(per_s) => intended_ns += 1e9 / per_s,
+                Loop::Rate(per_s) => {
+                    intended_ns = (sent_before + random.random::<f64>()) * 1e9 / per_s;
+                    sent_before += 1.0;
+                }
                 Loop::Pace(times) => {
                     // A pass that begins anew follows at once.
                     intended_ns += self.at().saturating_sub(last_at) as f64 / times;
