@@ -5,6 +5,8 @@
 //! of the mid: nothing large is subtracted from anything large, and a message that changes nothing
 //! changes nothing here.
 
+use crate::measure::float;
+
 /// One average.
 #[derive(Clone, Debug)]
 pub(crate) struct Ema {
@@ -37,7 +39,8 @@ impl Ema {
             self.since = Some(at);
             self.deviation = 0.0;
         } else {
-            self.deviation = self.decayed(at) + (doubled_mid - self.doubled_mid) as f64;
+            let moved = i128::from(doubled_mid) - i128::from(self.doubled_mid);
+            self.deviation = self.decayed(at) + float(moved);
         }
         self.at = at;
         self.doubled_mid = doubled_mid;

@@ -77,7 +77,7 @@ impl Kyle {
     }
 
     fn close(&mut self, doubled_mid: i64) {
-        let moved = i128::from(doubled_mid - self.sampled);
+        let moved = i128::from(doubled_mid) - i128::from(self.sampled);
         match Pair::within(self.signed_volume, moved, PAIR_BITS) {
             Some(pair) if self.since.is_some() => {
                 if (pair.x, pair.y) != (0, 0) {

@@ -105,6 +105,24 @@ fn decimals_that_do_not_fit_forget_everything() {
 }
 
 #[test]
+fn an_old_mid_may_outgrow_what_a_new_one_may_be() {
+    let names = ["kyle_lambda@10s", "ema_mid_offset_ticks@1s", "mid_return@1s", "realised_vol@1s"];
+    let mut bench = Bench::new(&names);
+    let old = 1 << 58;
+    bench.book(0, &[(old, 1)], &[(old + 5, 1)]).read(20 * SECOND);
+    // With an empty book only what is past grows: ten times, to more than twice any price.
+    bench.book(20 * SECOND, &[], &[]);
+    assert!(bench.state.set_scale(Scale { price_decimals: 2, ..SCALE }));
+    let new = -(1 << 61) + 1;
+    for step in 21..60 {
+        bench.book(step * SECOND, &[(new, 1)], &[(new + 5, 1)]).read(step * SECOND);
+    }
+    let [kyle, offset, moved, volatility] = bench.read(60 * SECOND)[..] else { panic!("four") };
+    assert_eq!((kyle, moved, volatility), (None, None, None));
+    assert!(offset.is_some_and(|offset| (-2.0..0.0).contains(&offset)), "{offset:?}");
+}
+
+#[test]
 fn overflow_is_counted() {
     let mut bench = Bench::new(&["trade_count@1s", "trade_volume@1s", "trade_volume@32t"]);
     bench.trade(0, 1000, 5, Side::Bid);
