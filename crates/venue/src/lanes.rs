@@ -1,9 +1,11 @@
 //! A level's price and quantity at once, sixteen bytes each, for processors with AVX2.
 //!
-//! Read backwards from its last byte, a number with so many decimals has every digit in a known
-//! place, so one shuffle drops the point and the zeros that do not count; the digits before the
-//! number's first byte are masked away, and three multiplications of pairs make integers of what is
-//! left. Where the point is, is looked for: some venues write each number as short as it can be.
+//! A venue writes all prices of an instrument with as many decimals, and all quantities. Then a
+//! number's length tells where each of its digits is, counted from its last byte: one subtraction
+//! makes digits of the text and nothing of the point, one more finds what is no such number, one
+//! shuffle drops the point and the zeros that do not count, and three multiplications of pairs make
+//! integers of what is left. Where a level is not written like the one before it, its points are
+//! looked for: some venues write each number as short as it can be.
 //! What this does not read, [`Units::read_pairs`] reads by words, the scalar twin.
 //!
 //! The numbers of a diff's head ([`Head`]) are made the same way, two at once: where their digits are
@@ -11,20 +13,20 @@
 
 mod forms;
 
-pub(crate) use forms::Forms;
+pub(crate) use forms::Lanes;
 
 use crate::{
     cursor::{Cursor, Span},
     heads::{Beginning, DIGITS, Head, READ},
     units::{Number, Units},
 };
-use forms::WHOLE_MAX;
+use forms::{Forms, Row, WHOLE_MAX};
 use std::arch::x86_64::{
     __m256i, _MM_HINT_T0, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
     _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_or_si256,
-    _mm256_packus_epi32, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_shuffle_epi8, _mm256_sub_epi8, _mm256_subs_epu8, _mm256_testz_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_packus_epi32,
+    _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_shuffle_epi8,
+    _mm256_sub_epi8, _mm256_subs_epu8, _mm256_testz_si256,
 };
 use tickhawk_market::{Change, Price, Qty, Side};
 
@@ -72,7 +74,7 @@ fn read_head_here<T: Copy>(head: &Head<T>, bytes: &[u8]) -> Option<Beginning<T>>
 /// them numbers whose sixteen bytes would begin before the frame.
 #[inline]
 pub(crate) fn read_two(units: &Units, bytes: &[u8], price: Span, qty: Span) -> Option<[Number; 2]> {
-    let forms = units.forms?;
+    let forms = units.lanes?.forms;
     let text = |span: Span| bytes.get(span.end.wrapping_sub(16)..)?.first_chunk();
     let length = |span: Span| span.end.wrapping_sub(span.start);
     let (text, length) = ([text(price)?, text(qty)?], [length(price), length(qty)]);
@@ -92,7 +94,7 @@ fn read_two_here(
         ((points >> (16 - length.min(16))).trailing_zeros() as usize).min(length)
     };
     let whole = [whole(points & 0xffff, length[0]), whole(points >> 16, length[1])];
-    let [price, qty] = numbers::<false>(forms, text, whole, length)?;
+    let [price, qty] = numbers(&Form::new(rows(forms, whole, length)?), text, length)?;
     let written = |which: usize| (length[which] - whole[which]).saturating_sub(1) as u8;
     Some([(price, written(0)), (qty, written(1))])
 }
@@ -101,13 +103,16 @@ fn read_two_here(
 /// general path must look at, or past the end of the array and says so. Reads none without lanes.
 #[inline]
 pub(crate) fn read_levels(
-    units: &Units,
+    units: &mut Units,
     cursor: &mut Cursor<'_>,
     side: Side,
     changes: &mut Vec<Change>,
 ) -> bool {
     // SAFETY: as above.
-    units.forms.is_some_and(|forms| unsafe { read_levels_here(forms, cursor, side, changes) })
+    units
+        .lanes
+        .as_mut()
+        .is_some_and(|lanes| unsafe { read_levels_here(lanes, cursor, side, changes) })
 }
 
 /// Bytes looked at before a price, so that what ends with it can be loaded whole; from it on, for
@@ -118,80 +123,109 @@ const WINDOW: usize = BEFORE + LEVEL + 8;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn read_levels_here(
-    forms: [&'static Forms; 2],
+    lanes: &mut Lanes,
     cursor: &mut Cursor<'_>,
     side: Side,
     changes: &mut Vec<Change>,
 ) -> bool {
     let bytes = cursor.bytes;
-    let (at, is_done) = walk(forms, bytes, cursor.at, side, changes);
+    let (at, is_done) = walk(lanes, bytes, cursor.at, side, changes);
     cursor.at = at;
     // The frame's last levels have no whole window: they get one of their own.
     let rest = at.checked_sub(BEFORE).and_then(|from| bytes.get(from..));
     let Some(rest) = rest.filter(|rest| !is_done && rest.len() < WINDOW) else { return is_done };
     let mut padded = [0; 2 * WINDOW];
     padded[..rest.len()].copy_from_slice(rest);
-    let (at, is_done) = walk(forms, &padded, BEFORE, side, changes);
+    let (at, is_done) = walk(lanes, &padded, BEFORE, side, changes);
     cursor.at += at - BEFORE;
     is_done
 }
-
-/// `","`, `"],["` and `"]]`, the first byte lowest: what stands between a price and its quantity, and
-/// what follows a level.
-const BETWEEN: u64 = u64::from_le_bytes(*b"\",\"\0\0\0\0\0");
-const NEXT: u64 = u64::from_le_bytes(*b"\"],[\"\0\0\0");
-const END: u64 = u64::from_le_bytes(*b"\"]]\0\0\0\0\0");
 
 /// Level after level from that price on, as long as they have whole windows: up to which price, or
 /// the end of the array if it came so far.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn walk(
-    forms: [&'static Forms; 2],
+    lanes: &mut Lanes,
     bytes: &[u8],
     mut at: usize,
     side: Side,
     changes: &mut Vec<Change>,
 ) -> (usize, bool) {
+    let mut form = Form::new(lanes.last);
     let last = bytes.len().checked_sub(WINDOW - BEFORE).filter(|_| at >= BEFORE);
     while last.is_some_and(|last| at <= last) {
         // SAFETY: there are so many bytes before and behind.
-        let window = unsafe { &*bytes.as_ptr().add(at - BEFORE).cast::<[u8; WINDOW]>() };
-        let Some(([price, qty], end)) = level(forms, window) else { break };
-        let rest = word(window, end);
-        let is_next = rest & 0xff_ffff_ffff == NEXT;
-        if !is_next && rest & 0xff_ffff != END {
+        let window = unsafe { &*bytes.as_ptr().add(at).sub(BEFORE).cast::<[u8; WINDOW]>() };
+        let Some(length) = lengths(window) else { break };
+        let end = length[0].wrapping_add(length[1]).wrapping_add(3);
+        let text = [tail(window, length[0]), tail(window, end)];
+        let [price, qty] = match numbers(&form, text, length) {
+            Some(numbers) => numbers,
+            None => {
+                let Some(rows) = rows_here(lanes.forms, window, length) else { break };
+                form = Form::new(rows);
+                let Some(numbers) = numbers(&form, text, length) else { break };
+                lanes.last = rows;
+                numbers
+            }
+        };
+        let rest: [u8; 4] = *behind(window, end);
+        let is_next = rest == *b"],[\"";
+        if !is_next && rest[..2] != *b"]]" {
             break;
         }
         changes.push(Change { side, price: Price::new(price), qty: Qty::new(qty) });
         if !is_next {
             return (at + end + 3, true);
         }
-        at += end + 5;
+        at = at.wrapping_add(end).wrapping_add(5);
     }
     (at, false)
 }
 
-/// The level whose price begins behind the first bytes of the window, and where its quantity ends,
-/// counted from there.
+/// How long the price is that begins behind the first bytes of the window, and the quantity that
+/// follows it.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 #[inline]
-fn level(forms: [&'static Forms; 2], window: &[u8; WINDOW]) -> Option<([i64; 2], usize)> {
-    let bytes = load(window[BEFORE..].first_chunk()?);
-    let (quotes, points) = (marks(bytes, b'"'), marks(bytes, b'.'));
+fn lengths(window: &[u8; WINDOW]) -> Option<[usize; 2]> {
+    let quotes = marks(load(window[BEFORE..].first_chunk()?), b'"');
     // The quotes that end the price, begin the quantity and end it.
     let third = quotes & quotes.wrapping_sub(1);
     let third = third & third.wrapping_sub(1);
     let (price_end, qty_end) = (quotes.trailing_zeros() as usize, third.trailing_zeros() as usize);
-    if third == 0 || word(window, price_end) & 0xff_ffff != BETWEEN {
+    let is_pair = third != 0 && *behind(window, price_end) == *b",\"";
+    is_pair.then(|| [price_end, qty_end.wrapping_sub(price_end + 3)])
+}
+
+/// How a level is written that is not like the last one; the next one is taken to be written like
+/// it.
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+#[inline(never)]
+fn rows_here(
+    forms: [&'static Forms; 2],
+    window: &[u8; WINDOW],
+    length: [usize; 2],
+) -> Option<[&'static Row; 2]> {
+    let points = marks(load(window[BEFORE..].first_chunk()?), b'.');
+    let price_whole = (points.trailing_zeros() as usize).min(length[0]);
+    let qty_points = u64::from(points) >> (length[0] + 3);
+    let qty_whole = (qty_points.trailing_zeros() as usize).min(length[1]);
+    rows(forms, [price_whole, qty_whole], length)
+}
+
+/// How two numbers are written of those lengths, so many bytes of which are before the point: at
+/// least one, if they are numbers.
+#[inline]
+fn rows(
+    forms: [&'static Forms; 2],
+    whole: [usize; 2],
+    length: [usize; 2],
+) -> Option<[&'static Row; 2]> {
+    if (whole[0].wrapping_sub(1) | whole[1].wrapping_sub(1)) >= WHOLE_MAX {
         return None;
     }
-    let qty_points = (u64::from(points) >> price_end >> 3) as u32;
-    let length = [price_end, qty_end.wrapping_sub(price_end + 3)];
-    let price_whole = (points.trailing_zeros() as usize).min(length[0]);
-    let qty_whole = (qty_points.trailing_zeros() as usize).min(length[1]);
-    let text = [tail(window, price_end), tail(window, qty_end)];
-    let numbers = numbers::<true>(forms, text, [price_whole, qty_whole], length)?;
-    Some((numbers, qty_end))
+    let row = |which: usize| forms[which].0.get(length[which].wrapping_sub(whole[which]));
+    Some([row(0)?, row(1)?])
 }
 
 /// Sixteen bytes that end there, counted from the price on.
@@ -202,43 +236,44 @@ fn tail(window: &[u8; WINDOW], end: usize) -> &[u8; 16] {
     unsafe { &*window.as_ptr().add(end).cast() }
 }
 
-/// Eight bytes from there on, counted from the price on.
+/// What follows the byte there, counted from the price on.
 #[inline(always)]
-fn word(window: &[u8; WINDOW], at: usize) -> u64 {
+fn behind<const N: usize>(window: &[u8; WINDOW], at: usize) -> &[u8; N] {
+    const { assert!(N < WINDOW - BEFORE - LEVEL) };
     debug_assert!(at < LEVEL);
     // SAFETY: so many bytes are behind any place of the level's.
-    u64::from_le_bytes(unsafe { *window.as_ptr().add(BEFORE + at).cast() })
+    unsafe { &*window.as_ptr().add(BEFORE + at + 1).cast() }
 }
 
-/// The numbers that end the two texts, of those lengths, so many bytes of which are before the point.
-/// An instance for levels in a row and one for single ones: what is called once is inlined.
+/// Two rows, and what their bytes are worth nothing as.
+struct Form {
+    rows: [&'static Row; 2],
+    nothing: __m256i,
+}
+
+impl Form {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    #[inline]
+    fn new(rows: [&'static Row; 2]) -> Self {
+        Self { rows, nothing: pair([&rows[0].nothing, &rows[1].nothing]) }
+    }
+}
+
+/// The numbers that end the two texts, of those lengths, if they are written so. Before what is
+/// shorter than its row tells, there must be a quote.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 #[inline]
-fn numbers<const IN_A_ROW: bool>(
-    forms: [&'static Forms; 2],
-    text: [&[u8; 16]; 2],
-    whole: [usize; 2],
-    length: [usize; 2],
-) -> Option<[i64; 2]> {
-    if (whole[0].wrapping_sub(1) | whole[1].wrapping_sub(1)) >= WHOLE_MAX
-        || (length[0].wrapping_sub(1) | length[1].wrapping_sub(1)) >= 16
-    {
+fn numbers(form: &Form, text: [&[u8; 16]; 2], length: [usize; 2]) -> Option<[i64; 2]> {
+    if length[0] | length[1] >= 16 {
         return None;
     }
-    // At least one byte is before the point.
-    let form = |which: usize| {
-        let (whole, length) = (whole[which], length[which]);
-        let behind = length.wrapping_sub(whole) % 16;
-        &forms[which].0[behind][whole.wrapping_sub(1) % WHOLE_MAX]
-    };
-    let (price, qty) = (form(0), form(1));
-    let values = values(pair(text));
-    let digits = _mm256_shuffle_epi8(values, pair([&price.picked, &qty.picked]));
-    let spare = _mm256_and_si256(values, pair([&price.spare, &qty.spare]));
-    let wrong = _mm256_or_si256(spare, _mm256_subs_epu8(digits, _mm256_set1_epi8(9)));
+    let (price, qty) = (&form.rows[0].places[length[0] % 16], &form.rows[1].places[length[1] % 16]);
+    let values = _mm256_sub_epi8(pair(text), form.nothing);
+    let wrong = _mm256_subs_epu8(values, pair([&price.most, &qty.most]));
     if _mm256_testz_si256(wrong, wrong) == 0 {
         return None;
     }
+    let digits = _mm256_shuffle_epi8(values, pair([&price.picked, &qty.picked]));
     let [price, qty] = integers(digits);
     Some([price.cast_signed(), qty.cast_signed()])
 }
@@ -329,9 +364,15 @@ mod tests {
             before in 0usize..40,
             behind in 0usize..80,
         ) {
-            let text = |text: &String| match like {
-                true => format!("{}.{:0<fraction$.fraction$}", text.len(), text.replace(['.', '"'], "7")),
-                false => text.clone(),
+            // Mostly with so many decimals, among them lone zeros and one digit less.
+            let text = |text: &String| match (like, text.len() % 8) {
+                (true, 0) => "0".to_owned(),
+                (true, length) => {
+                    let fraction = fraction.saturating_sub(usize::from(length == 7));
+                    let digits = text.replace(['.', '"'], "7");
+                    format!("{}.{digits:0<fraction$.fraction$}", text.len())
+                }
+                (false, _) => text.clone(),
             };
             let levels: Vec<_> = levels
                 .iter()

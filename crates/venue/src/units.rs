@@ -1,9 +1,9 @@
 //! Number text straight to an instrument's integers, for the fast readers.
 //!
 //! A venue writes all prices of an instrument alike, and all quantities: so many digits behind the
-//! point. Knowing that, the point need not be looked for (where there are lanes (`lanes.rs`), it
-//! is, and these words read what is left), and the digits on both sides of it that
-//! count (trailing zeros beyond the instrument's decimals do not) become one word:
+//! point. Knowing that, the point need not be looked for, and the digits on both sides of it that
+//! count (trailing zeros beyond the instrument's decimals do not) become one word. Where there are
+//! lanes (`lanes.rs`), these words read what they leave:
 //!
 //! ```text
 //! 63943.90  at one decimal:   the five bytes that end at the point, one byte behind it, one more
@@ -13,7 +13,7 @@
 
 use crate::cursor::{Cursor, Span};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::{Forms, read_levels};
+use crate::lanes::{Lanes, read_levels};
 use tickhawk_market::{
     Change, Decimal, Price, Qty, Scale, Side,
     digits::{FIRST_BYTES, POW10, ZEROS, not_digits, value, word},
@@ -28,12 +28,12 @@ pub(crate) struct Units {
     price_length: usize,
     /// How lanes read both, unless they cannot.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) forms: Option<[&'static Forms; 2]>,
+    pub(crate) lanes: Option<Lanes>,
 }
 
 /// Without lanes none can be read by them.
 #[cfg(not(target_arch = "x86_64"))]
-fn read_levels(_: &Units, _: &mut Cursor<'_>, _: Side, _: &mut Vec<Change>) -> bool {
+fn read_levels(_: &mut Units, _: &mut Cursor<'_>, _: Side, _: &mut Vec<Change>) -> bool {
     false
 }
 
@@ -178,7 +178,7 @@ impl Default for Units {
             qty: Form::default(),
             price_length: 0,
             #[cfg(target_arch = "x86_64")]
-            forms: Forms::of(Scale::default()),
+            lanes: Lanes::of(Scale::default()),
         }
     }
 }
@@ -192,7 +192,7 @@ impl Units {
             self.qty = Form::new(scale.qty_decimals, scale.qty_decimals);
             #[cfg(target_arch = "x86_64")]
             {
-                self.forms = Forms::of(scale);
+                self.lanes = Lanes::of(scale);
             }
         }
     }
@@ -236,7 +236,7 @@ impl Units {
         cursor: &mut Cursor<'_>,
         side: Side,
         changes: &mut Vec<Change>,
-        many: impl Fn(&Self, &mut Cursor<'_>, Side, &mut Vec<Change>) -> bool,
+        many: impl Fn(&mut Self, &mut Cursor<'_>, Side, &mut Vec<Change>) -> bool,
     ) -> Option<()> {
         if !cursor.skip(b"[[\"") {
             return cursor.expect(b"[]");
