@@ -2,6 +2,7 @@
 
 use core::borrow::Borrow;
 use core::fmt;
+use core::iter;
 use core::num::NonZeroU64;
 
 use tickhawk_market::{
@@ -190,12 +191,29 @@ impl Book {
 
     /// Applies changes in order; `false` if a side came to more levels than the limit.
     #[inline]
-    fn set_levels(&mut self, changes: impl Iterator<Item: Borrow<Change>>) -> bool {
+    fn set_levels(&mut self, changes: impl ExactSizeIterator<Item: Borrow<Change>>) -> bool {
+        let has_room =
+            |side: &Ladder| side.count().saturating_add(changes.len()) <= self.levels_per_side;
+        let is_room = self.sides.iter().all(has_room);
+        let mut changes = changes.map(|change| *change.borrow());
+        if !is_room {
+            return self.set_levels_one_by_one(changes);
+        }
+        let mut next = changes.next();
+        while let Some(change) = next {
+            next = self.sides[change.side as usize].set(change, &mut changes);
+        }
+        true
+    }
+
+    /// The same where a side may come to more.
+    #[cold]
+    #[inline(never)]
+    fn set_levels_one_by_one(&mut self, changes: impl Iterator<Item = Change>) -> bool {
         let mut fits = true;
         for change in changes {
-            let change: &Change = change.borrow();
             let side = &mut self.sides[change.side as usize];
-            side.set(change.price, change.qty);
+            side.set(change, &mut iter::empty());
             if side.count() > self.levels_per_side {
                 side.drop_worst();
                 fits = false;

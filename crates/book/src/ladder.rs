@@ -9,7 +9,7 @@
 use core::num::NonZeroU64;
 use core::ops::RangeInclusive;
 
-use tickhawk_market::{Level, Price, Qty, Side};
+use tickhawk_market::{Change, Level, Price, Qty, Side};
 
 use crate::far::Far;
 use crate::grid::{Grid, gcd};
@@ -67,16 +67,34 @@ impl Ladder {
         ladder
     }
 
-    /// Puts `qty` at a price, or removes the price where `qty` is zero. [`Self::settle`] must
-    /// follow the last of a message.
+    /// Puts a quantity at its price, or removes the price where it is zero: those of `change` and of
+    /// all that follow it on the same side; hands back the first that is of the other.
+    /// [`Self::settle`] must follow the last of a message.
     #[inline]
-    pub(crate) fn set(&mut self, price: Price, qty: Qty) {
-        let key = price.units() ^ self.flip;
-        let steps = self.steps_to(key);
-        if steps < SLOTS as u64 {
-            self.window.set(steps as usize, qty.units());
-        } else {
-            self.set_far(key, qty);
+    pub(crate) fn set(
+        &mut self,
+        mut change: Change,
+        rest: &mut impl Iterator<Item = Change>,
+    ) -> Option<Change> {
+        let (side, flip, low, grid) = (change.side, self.flip, self.low, self.grid);
+        let mut near = self.window.writer();
+        loop {
+            let key = change.price.units() ^ flip;
+            let steps = grid.steps(key.wrapping_sub(low) as u64);
+            if steps < SLOTS as u64 {
+                near.set(steps as usize, change.qty.units());
+            } else {
+                near.finish();
+                self.set_far(key, change.qty);
+                near = self.window.writer();
+            }
+            match rest.next() {
+                Some(next) if next.side == side => change = next,
+                next => {
+                    near.finish();
+                    return next;
+                }
+            }
         }
     }
 

@@ -53,22 +53,18 @@ impl Window {
         self.count
     }
 
-    /// Puts `qty` at a position, or clears it where `qty` is zero. Whether a level comes, stays or
-    /// goes is what no branch predictor knows, so only a word's first and last level branch.
-    #[inline]
+    /// Puts `qty` at a position, or clears it where `qty` is zero.
     pub(crate) fn set(&mut self, position: usize, qty: i64) {
-        let slot = position.wrapping_add(self.low_slot) % SLOTS;
-        let word = slot / 64;
-        let stays = u64::from(qty != 0);
-        let before = self.words[word];
-        let after = with_bit(before, slot % 64, stays);
-        self.qtys[slot] = qty;
-        self.words[word] = after;
-        if (before == 0) != (after == 0) {
-            self.note_word(word, after != 0);
-        }
-        let stayed = before >> (slot % 64) & 1;
-        self.count = self.count.wrapping_add(stays as usize).wrapping_sub(stayed as usize);
+        let mut writer = self.writer();
+        writer.set(position, qty);
+        writer.finish();
+    }
+
+    /// For many positions in a row; what they did is in the window when it finishes.
+    #[inline]
+    pub(crate) fn writer(&mut self) -> Writer<'_> {
+        let Self { qtys, words, sectors, root, low_slot, count } = self;
+        Writer { qtys, words, sectors, root, low_slot: *low_slot, count: *count, counted: count }
     }
 
     /// The quantity at a position.
@@ -135,15 +131,6 @@ impl Window {
         (self.root, self.count, self.low_slot) = (0, 0, 0);
     }
 
-    /// Carries a word's first or last level up to its sector and the root.
-    #[inline]
-    fn note_word(&mut self, word: usize, holds: bool) {
-        let sector = word / SECTOR_WORDS;
-        let filled = with_bit(self.sectors[sector], word % SECTOR_WORDS, u64::from(holds));
-        self.sectors[sector] = filled;
-        self.root = with_bit(self.root, sector, u64::from(filled != 0));
-    }
-
     /// Where in the ring a sector counted from the low end stands.
     #[inline]
     fn ring_sector(&self, sector: usize) -> usize {
@@ -173,6 +160,51 @@ impl Window {
         let sector = highest_bit(root);
         let filled = self.sectors[self.ring_sector(sector)];
         Some(sector * SECTOR_WORDS + highest_bit(filled))
+    }
+}
+
+/// Puts levels into a [`Window`] whose place and count stay at hand.
+pub(crate) struct Writer<'a> {
+    qtys: &'a mut [i64; SLOTS],
+    words: &'a mut [u64; WORDS],
+    sectors: &'a mut [u64; SECTORS],
+    root: &'a mut u64,
+    low_slot: usize,
+    count: usize,
+    counted: &'a mut usize,
+}
+
+impl Writer<'_> {
+    /// As [`Window::set`]. Whether a level comes, stays or goes is what no branch predictor knows, so
+    /// only a word's first and last level branch.
+    #[inline]
+    pub(crate) fn set(&mut self, position: usize, qty: i64) {
+        let slot = position.wrapping_add(self.low_slot) % SLOTS;
+        let word = slot / 64;
+        let stays = u64::from(qty != 0);
+        let before = self.words[word];
+        let after = with_bit(before, slot % 64, stays);
+        self.qtys[slot] = qty;
+        self.words[word] = after;
+        if (before == 0) != (after == 0) {
+            self.note_word(word, after != 0);
+        }
+        let stayed = before >> (slot % 64) & 1;
+        self.count = self.count.wrapping_add(stays as usize).wrapping_sub(stayed as usize);
+    }
+
+    #[inline]
+    pub(crate) fn finish(self) {
+        *self.counted = self.count;
+    }
+
+    /// Carries a word's first or last level up to its sector and the root.
+    #[inline]
+    fn note_word(&mut self, word: usize, holds: bool) {
+        let sector = word / SECTOR_WORDS;
+        let filled = with_bit(self.sectors[sector], word % SECTOR_WORDS, u64::from(holds));
+        self.sectors[sector] = filled;
+        *self.root = with_bit(*self.root, sector, u64::from(filled != 0));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU64;
 
-use tickhawk_market::{Price, Qty, Side};
+use tickhawk_market::{Change, Price, Qty, Side};
 
 use super::{EASY_SECTORS, Ladder, STRAYS_MAX};
 use crate::grid::Grid;
@@ -27,7 +27,9 @@ fn check(ladder: &Ladder) -> usize {
 }
 
 fn set(ladder: &mut Ladder, price: i64, qty: i64) {
-    ladder.set(Price::new(price), Qty::new(qty));
+    let side = if ladder.flip == 0 { Side::Bid } else { Side::Ask };
+    let change = Change { side, price: Price::new(price), qty: Qty::new(qty) };
+    ladder.set(change, &mut core::iter::empty());
     ladder.settle();
 }
 
