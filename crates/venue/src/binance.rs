@@ -22,7 +22,7 @@ use crate::{
     json::{Frame, Raw},
     protocol::{Fast, Protocol},
 };
-use fast::DiffHead;
+use fast::FrameHead;
 use feed::{Diff, Feed, Verdict};
 use message::Message;
 use std::borrow::Cow;
@@ -39,7 +39,7 @@ pub(crate) struct Binance {
     /// A bare body that came before any message of its connection.
     unclaimed: Option<(ConnectionId, Vec<u8>)>,
     /// How diffs begin.
-    heads: Heads<DiffHead>,
+    heads: Heads<FrameHead>,
 }
 
 impl Binance {
@@ -380,6 +380,8 @@ impl Protocol for Binance {
 
     fn removed(&mut self, _context: &mut Context<'_>, instrument: InstrumentId) {
         *self.feed(instrument) = Feed::default();
+        // Some are of this instrument, which its symbol no longer leads to.
+        self.heads = Heads::default();
         for last in &mut self.last_seen {
             last.take_if(|last| *last == instrument);
         }

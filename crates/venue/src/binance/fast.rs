@@ -20,19 +20,28 @@ use crate::{
 };
 use tickhawk_market::{BookKind, InstrumentId, Side, Trade};
 
-/// What a diff says up to its levels, beside its numbers: `E`, `U`, `u`, `pu` and `T`.
+/// What a diff says up to its levels, or a ticker up to its bid, beside its numbers: `E`, `U`, `u`,
+/// `pu` and `T`, or `u`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct DiffHead {
+pub(super) struct FrameHead {
     id: InstrumentId,
     is_wrapped: bool,
+    is_ticker: bool,
+    /// A diff's: whether it has a `pu`.
     has_previous: bool,
+    /// A ticker's: whether `T` and `E` follow.
+    is_timed: bool,
 }
 
 impl Binance {
     #[inline(always)]
     pub(super) fn fast_frame(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Fast> {
         if let Some((head, numbers, at)) = self.heads.read(context.connection, bytes) {
-            self.fast_diff(context, head, numbers, Cursor { bytes, at })?;
+            let cursor = Cursor { bytes, at };
+            match head.is_ticker {
+                true => self.fast_ticker(context, head, numbers[0], cursor)?,
+                false => self.fast_diff(context, head, numbers, cursor)?,
+            }
             return Some(Ok(()));
         }
         let mut cursor = Cursor::new(bytes);
@@ -47,11 +56,9 @@ impl Binance {
             self.fast_diff(context, head, numbers, frame.cursor)?;
         } else if frame.cursor.skip(b"{\"e\":\"trade\",\"E\":") {
             self.fast_trade(context, &mut frame)?;
-        } else if frame.cursor.skip(b"{\"u\":") {
-            self.fast_ticker(context, &mut frame, false)?;
         } else {
-            frame.cursor.expect(b"{\"e\":\"bookTicker\",\"u\":")?;
-            self.fast_ticker(context, &mut frame, true)?;
+            let (head, sequence) = self.fast_ticker_head(context, &mut frame)?;
+            self.fast_ticker(context, head, sequence, frame.cursor)?;
         }
         Some(Ok(()))
     }
@@ -61,7 +68,7 @@ impl Binance {
         &mut self,
         context: &Context<'_>,
         frame: &mut FastFrame<'_>,
-    ) -> Option<(DiffHead, [u64; READ])> {
+    ) -> Option<(FrameHead, [u64; READ])> {
         let FastFrame { cursor, is_wrapped } = frame;
         let (mut numbers, mut places) = ([0; NUMBERS], [Span::default(); NUMBERS]);
         let mut number = |cursor: &mut Cursor<'_>, which: usize| {
@@ -86,7 +93,8 @@ impl Binance {
             number(cursor, 3)?;
         }
         cursor.expect(b",\"b\":")?;
-        let head = DiffHead { id, is_wrapped: *is_wrapped, has_previous };
+        let is_wrapped = *is_wrapped;
+        let head = FrameHead { id, is_wrapped, has_previous, ..FrameHead::default() };
         self.heads.learn(context.connection, cursor.bytes, cursor.at, &places, head);
         let [event_at, first_id, final_id, previous_id, _] = numbers;
         Some((head, [event_at, first_id, final_id, previous_id]))
@@ -98,11 +106,11 @@ impl Binance {
     fn fast_diff(
         &mut self,
         context: &mut Context<'_>,
-        head: DiffHead,
+        head: FrameHead,
         numbers: [u64; READ],
         mut cursor: Cursor<'_>,
     ) -> Option<()> {
-        let DiffHead { id, is_wrapped, has_previous } = head;
+        let FrameHead { id, is_wrapped, has_previous, .. } = head;
         let [event_at, first_id, final_id, previous_id] = numbers;
         let event_at = crate::json::millis(event_at)?;
         let ids = Ids { first_id, final_id, previous_id: has_previous.then_some(previous_id) };
@@ -125,20 +133,44 @@ impl Binance {
         Some(())
     }
 
-    fn fast_ticker(
+    /// As [`Binance::fast_head`], of a ticker.
+    fn fast_ticker_head(
         &mut self,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
         frame: &mut FastFrame<'_>,
-        is_timed: bool,
-    ) -> Option<()> {
-        let FastFrame { cursor, .. } = frame;
-        let sequence = cursor.unsigned()?;
+    ) -> Option<(FrameHead, u64)> {
+        let FastFrame { cursor, is_wrapped } = frame;
+        let is_wrapped = *is_wrapped;
+        let is_timed = !cursor.skip(b"{\"u\":");
+        if is_timed {
+            cursor.expect(b"{\"e\":\"bookTicker\",\"u\":")?;
+        }
+        let mut places = [Span::default(); NUMBERS];
+        let sequence = cursor.unsigned_at(&mut places[0])?;
         cursor.expect(b",\"s\":\"")?;
         let id = context.instruments.find_text(cursor.text()?)?;
         if cursor.skip(b",\"ps\":\"") {
             cursor.text()?;
         }
         cursor.expect(b",\"b\":\"")?;
+        let head = FrameHead { id, is_wrapped, is_ticker: true, is_timed, has_previous: false };
+        // Where the number comes first, nothing before it tells streams apart.
+        if is_wrapped || is_timed {
+            self.heads.learn(context.connection, cursor.bytes, cursor.at, &places, head);
+        }
+        Some((head, sequence))
+    }
+
+    /// A ticker from its bid's price on.
+    #[inline(always)]
+    fn fast_ticker(
+        &mut self,
+        context: &mut Context<'_>,
+        head: FrameHead,
+        sequence: u64,
+        mut cursor: Cursor<'_>,
+    ) -> Option<()> {
+        let FrameHead { id, is_wrapped, is_timed, .. } = head;
         let bid_price = cursor.quoted()?;
         cursor.expect(b",\"B\":\"")?;
         let bid = (bid_price, cursor.quoted()?);
@@ -153,7 +185,7 @@ impl Binance {
             cursor.unsigned()?;
         }
         let bytes = cursor.bytes;
-        frame.end()?;
+        FastFrame { cursor, is_wrapped }.end()?;
         context.ticker_in_units(bytes, id, bid, ask, Some(sequence))?;
         self.saw(context, id);
         Some(())

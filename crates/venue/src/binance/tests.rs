@@ -179,6 +179,26 @@ fn trades_and_tickers() {
 }
 
 #[test]
+fn a_ticker_like_the_one_before_is_read_until_its_symbol_is_no_longer_wanted() {
+    let mut decoder = Decoder::new(Venue::BinanceFutures, None, Limits::default());
+    let mut out = Updates::new();
+    let mut take = |decoder: &mut Decoder, number: u64| {
+        out.clear();
+        let frame = format!(
+            r#"{{"stream":"abc@bookTicker","data":{{"e":"bookTicker","u":{number},"s":"ABC","b":"10.50","B":"{number}","a":"10.60","A":"2","T":5,"E":6}}}}"#
+        );
+        decoder.frame(ConnectionId(0), frame.as_bytes(), &mut out).unwrap();
+        out.updates.iter().filter_map(words).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!([7, 8].map(|number| take(&mut decoder, number)), ["ticker 7", "ticker 8"]);
+    decoder.set_wanted(&[], &mut Updates::new());
+    assert_eq!(take(&mut decoder, 9), "");
+    assert_eq!(decoder.counts().unwanted, 1);
+    decoder.set_wanted(&["ABC".to_owned()], &mut Updates::new());
+    assert_eq!(take(&mut decoder, 9), "ticker 9");
+}
+
+#[test]
 fn metadata_is_a_message() {
     let body = r#"{"symbols":[{"symbol":"ABC","status":"TRADING","filters":[
         {"filterType":"PRICE_FILTER","tickSize":"0.10"},
