@@ -14,7 +14,7 @@ use tickhawk_harness::{
 /// Instructions an item, calls included: a frame decoded, a book message applied and its best levels
 /// read, an event through the default features, a run of `mlp/1`.
 const EXPECTED: [(&str, f64); 4] =
-    [("decode", 2469.0), ("book", 1966.0), ("features", 3036.0), ("model", 15_692.0)];
+    [("decode", 2162.0), ("book", 1966.0), ("features", 3036.0), ("model", 15_692.0)];
 
 /// The compiler they are of, and how far it may be from them: its own code hardly changes.
 const COMPILER: &str = "rustc 1.95.0";

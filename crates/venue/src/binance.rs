@@ -38,7 +38,7 @@ pub(crate) struct Binance {
     last_seen: Vec<Option<InstrumentId>>,
     /// A bare body that came before any message of its connection.
     unclaimed: Option<(ConnectionId, Vec<u8>)>,
-    /// How diffs begin.
+    /// How diffs and tickers begin.
     heads: Heads<FrameHead>,
 }
 

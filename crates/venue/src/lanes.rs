@@ -8,7 +8,7 @@
 //! looked for: some venues write each number as short as it can be.
 //! What this does not read, [`Units::read_pairs`] reads by words, the scalar twin.
 //!
-//! The numbers of a diff's head ([`Head`]) are made the same way, two at once: where their digits are
+//! The numbers of a frame's head ([`Head`]) are made the same way, two at once: where their digits are
 //! is known beforehand.
 
 mod forms;

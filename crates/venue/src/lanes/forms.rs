@@ -45,7 +45,7 @@ static FORMS: [Forms; 9] = {
     table
 };
 
-/// Those of an instrument's prices and of its quantities.
+/// How an instrument's prices and its quantities become integers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lanes {
     pub(super) forms: [&'static Forms; 2],
