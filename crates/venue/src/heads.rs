@@ -3,8 +3,8 @@
 //! Up to its first level a venue writes every diff of one book alike, and every ticker: the same text,
 //! and numbers that hardly ever gain a digit. So a frame is held against a [`Head`], the beginning of
 //! an earlier one with its digits left open, thirty-two bytes at a time; if all agree, the numbers
-//! stand where they stood, and the text between need not be read. Whatever differs is read by a cursor, which says
-//! what the next one is held against.
+//! stand where they stood, and the text between need not be read. Whatever differs is read by a
+//! cursor, which says what the next one is held against.
 
 use crate::cursor::Span;
 #[cfg(target_arch = "x86_64")]
